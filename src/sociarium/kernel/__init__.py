@@ -1,0 +1,1 @@
+"""The engine: population, environments, minds, schedule, and the loop that moves them."""

@@ -1,0 +1,148 @@
+"""What is asked of a model and what comes back, as plain typed data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from sociarium.kernel.content import Block, Content
+from sociarium.kernel.outcomes import Status
+from sociarium.kernel.protocols import Address, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a reply is drawn. ``temperature`` 0 is greedy: the reply is *fixed*, and equal requests may share one."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model.
+
+    ``kind`` is ``complete`` (text, or JSON by ``schema``), ``choose`` (probabilities over ``options``, scored as
+    continuations of the prompt) or ``embed`` (a vector a text, in ``texts``). ``neutral`` is a second prompt whose option
+    log-likelihoods are subtracted in ``choose`` (MODELS.md: a prior under a neutral persona).
+    """
+
+    blocks: Content = ()
+    kind: Literal["complete", "choose", "embed"] = "complete"
+    schema: Mapping[str, Any] | None = None
+    sampling: Sampling = Sampling()
+    options: tuple[str, ...] = ()
+    neutral: Content | None = None
+    texts: tuple[str, ...] = ()
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the reply is a function of the request alone (greedy, log-probabilities, embeddings)."""
+        return self.kind != "complete" or self.sampling.temperature == 0.0
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-able form, as journalled."""
+        data: dict[str, Any] = {"kind": self.kind, "blocks": [asdict(block) for block in self.blocks]}
+        if self.kind == "complete":
+            data["sampling"] = asdict(self.sampling)
+        if self.schema is not None:
+            data["schema"] = self.schema
+        if self.options:
+            data["options"] = list(self.options)
+        if self.neutral is not None:
+            data["neutral"] = [asdict(block) for block in self.neutral]
+        if self.texts:
+            data["texts"] = list(self.texts)
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, or how it failed for good. ``text`` of a failed reply is empty: an error never becomes an agent's words."""
+
+    status: Status = Status.OK
+    text: str = ""
+    value: Any = None  # the parsed value where the request had a schema
+    probabilities: tuple[float, ...] = ()  # kind "choose": one an option, summing to 1
+    vectors: tuple[tuple[float, ...], ...] = ()  # kind "embed"
+    finish: str = "stop"
+    error: str = ""
+    model: str = ""  # what the backend says it is
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def good(self) -> bool:
+        return self.status in (Status.OK, Status.REPAIRED)
+
+    def plain(self) -> dict[str, Any]:
+        data: dict[str, Any] = {"status": self.status.name.lower(), "finish": self.finish}
+        for name in ("text", "error", "model"):
+            if getattr(self, name):
+                data[name] = getattr(self, name)
+        if self.value is not None:
+            data["value"] = self.value
+        if self.probabilities:
+            data["probabilities"] = list(self.probabilities)
+        if self.vectors:
+            data["vectors"] = [list(vector) for vector in self.vectors]
+        return data
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any], usage: Usage | None = None) -> Reply:
+        return cls(
+            status=Status[str(data["status"]).upper()],
+            text=data.get("text", ""),
+            value=data.get("value"),
+            probabilities=tuple(data.get("probabilities", ())),
+            vectors=tuple(tuple(vector) for vector in data.get("vectors", ())),
+            finish=data.get("finish", "stop"),
+            error=data.get("error", ""),
+            model=data.get("model", ""),
+            usage=usage or Usage(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Millionths of a US dollar per 1,000,000 tokens, and the day the table was read."""
+
+    prompt: float = 0.0
+    cached: float = 0.0
+    completion: float = 0.0
+    dated: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendFacts:
+    """What a backend is. ``digest`` names the weights (or what the vendor reports); ``engine`` the parameters that change replies."""
+
+    name: str
+    digest: str
+    engine: Mapping[str, Any] = field(default_factory=dict)
+    exact: bool = False  # equal requests give equal replies at any concurrency; tested by ``sociarium qualify``
+    log_probabilities: bool = False
+    schemas: bool = False
+    seeds: bool = False
+    context: int = 4096  # tokens
+    parallel: int = 8  # calls in flight that it can use
+    prices: Prices = Prices()
+
+
+def draw(seed: int, address: Address) -> int:
+    """The draw of a sampled request: 63 bits hashed from seed and address, so that askers and replicates stay apart."""
+    text = json.dumps([seed, address.tick, address.phase, address.lane, address.turn, address.asker, address.label, address.number, address.repair])
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+
+
+def key_of(request: Request, facts: BackendFacts, drawn: int | None) -> str:
+    """What is asked, as a hash of model digest, engine parameters, rendered blocks, schema, sampling, and draw (empty when fixed)."""
+    body = {"model": facts.digest, "engine": dict(facts.engine), "request": request.plain(), "draw": None if request.fixed else drawn}
+    return hashlib.blake2b(json.dumps(body, sort_keys=True, ensure_ascii=False).encode(), digest_size=20).hexdigest()
+
+
+__all__ = ["BackendFacts", "Block", "Content", "Prices", "Reply", "Request", "Sampling", "draw", "key_of"]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from sociarium.kernel.simulation import Simulation, TickRecord
+    from sociarium.kernel.records import TickRecord
+    from sociarium.kernel.simulation import Simulation
 
 Plain = Mapping[str, Any]  # JSON-able: None, bool, int, float, str, lists and dicts of them
 

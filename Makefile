@@ -1,0 +1,75 @@
+# Everything works on a machine with Python 3.11 or newer and make. What is installed goes to .venv; stamps keep it from being done twice.
+
+PYTHON  ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV    ?= .venv
+PY      := $(VENV)/bin/python
+BIN     := $(VENV)/bin
+MODEL   ?= smollm2
+N       ?= 100
+FLAGS   ?= -n 2 --dist loadfile
+DEMO    ?= $(BIN)/sociarium run govsim --model local:$(MODEL)
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+
+.PHONY: help demo test dev check lint format types layers docs crash bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+demo: $(VENV)/.user $(VENV)/.weights-$(MODEL) ## a society on the small local model: no key, no account
+	$(DEMO)
+
+test: dev $(VENV)/.weights-$(MODEL) ## all tests
+	$(PY) -m pytest $(FLAGS)
+
+dev: $(VENV)/.dev ## install for development
+
+check: lint types layers docs ## style, types, layers, documentation
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(VENV)/.dev ## put the source in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: $(VENV)/.dev
+	$(BIN)/pyright
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## build the documentation into docs/_build/html; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+crash: $(VENV)/.dev ## kill runs N times and resume them: make crash N=500
+	SOCIARIUM_KILLS=$(N) $(PY) -m pytest tests/crash -q
+
+bench: $(VENV)/.dev ## every benchmark, one JSON line each
+	@for bench in benchmarks/*.py; do $(PY) $$bench || exit 1; done
+
+clean: ## remove what was built and installed (runs/ stays)
+	rm -rf $(VENV) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.base:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; say which by: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q -U pip
+	@touch $@
+
+$(VENV)/.user: pyproject.toml | $(VENV)/.base
+	$(PY) -m pip install -q -e '.[local,plot,lab,fast,graph]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.base
+	$(PY) -m pip install -q -e '.[dev]'
+	@touch $@ $(VENV)/.user
+
+$(VENV)/.weights-%: | $(VENV)/.base
+	@test -x $(BIN)/sociarium || $(MAKE) $(VENV)/.user
+	$(BIN)/sociarium models pull $*
+	@touch $@

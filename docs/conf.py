@@ -1,0 +1,32 @@
+"""Sphinx settings: Markdown pages (MyST), the furo theme, and the package's own docstrings."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from sociarium import __version__
+
+project = "Sociarium"
+author = "The Sociarium maintainers"
+copyright = "2026, The Sociarium maintainers"
+version = release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build"]
+source_suffix = {".md": "markdown"}
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+suppress_warnings = ["myst.xref_missing"]  # links to pages at the root of the project; tests/project/test_docs.py checks every link
+
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+default_role = "code"
+nitpicky = False
+
+html_theme = "furo"
+html_title = f"Sociarium {version}"
+html_show_sphinx = False

@@ -67,14 +67,14 @@ class TickRecord:
     tick: int
     time: int
     until: int
-    events: list[EventRows] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)  # kind -> events counted but not kept whole
-    outcomes: list[OutcomeRows] = field(default_factory=list)
-    applied: dict[str, int] = field(default_factory=dict)  # action -> rows carried out
-    refusals: list[Refusal] = field(default_factory=list)
-    measures: dict[str, NDArray[Any]] = field(default_factory=dict)  # "commons.stock" -> one value a group
+    events: list[EventRows] = field(default_factory=list[EventRows])
+    counts: dict[str, int] = field(default_factory=dict[str, int])  # kind -> events counted but not kept whole
+    outcomes: list[OutcomeRows] = field(default_factory=list[OutcomeRows])
+    applied: dict[str, int] = field(default_factory=dict[str, int])  # action -> rows carried out
+    refusals: list[Refusal] = field(default_factory=list[Refusal])
+    measures: dict[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])  # "commons.stock" -> one value a group
     ended: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # groups that ended in this tick
-    interventions: list[Mapping[str, Any]] = field(default_factory=list)
+    interventions: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     called: bool = False  # whether anything from outside was asked
 
     def shares(self) -> dict[str, int]:

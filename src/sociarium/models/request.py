@@ -135,7 +135,8 @@ class BackendFacts:
 
 def draw(seed: int, address: Address) -> int:
     """The draw of a sampled request: 63 bits hashed from seed and address, so that askers and replicates stay apart."""
-    text = json.dumps([seed, address.tick, address.phase, address.lane, address.turn, address.asker, address.label, address.number, address.repair])
+    a = address
+    text = json.dumps([seed, a.tick, a.phase, a.lane, a.turn, a.asker, a.label, a.number, a.repair])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 

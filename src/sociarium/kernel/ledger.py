@@ -1,0 +1,229 @@
+"""What happens in a tick, gathered turn by turn, and put in its final order at the close of each phase.
+
+Ids are given by lane, turn, agent and order, never by arrival: however lanes were shared out, the same events get the same ids.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sociarium.kernel.actions import Actions
+from sociarium.kernel.environment import Events, News, Outcome
+from sociarium.kernel.outcomes import STATUS_NAMES
+from sociarium.kernel.records import EventRows, OutcomeRows, Refusal, TickRecord
+from sociarium.kernel.turn import Turn
+from sociarium.kernel.world import World
+
+Ints = NDArray[np.int64]
+EMPTY: Ints = np.empty(0, np.int64)
+
+
+@dataclass(slots=True)
+class Reported:
+    """Events of one environment from one turn, with their place in the phase."""
+
+    kind: str
+    events: Events
+    lanes: Ints
+    groups: Ints
+    turn: int
+    order: int
+    heard: list[Ints] | None = None  # who heard already, in the lane
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One tick's ledger."""
+
+    world: World
+    record: TickRecord
+    next_id: int
+    reported: list[Reported] = field(default_factory=list[Reported])
+    decided: list[tuple[Turn, Actions, NDArray[np.bool_]]] = field(default_factory=list[tuple[Turn, Actions, NDArray[np.bool_]]])
+    rewards: list[tuple[Ints, NDArray[np.float64]]] = field(default_factory=list[tuple[Ints, NDArray[np.float64]]])
+    wakes: list[tuple[Ints, int]] = field(default_factory=list[tuple[Ints, int]])
+    ended: list[Ints] = field(default_factory=list[Ints])
+
+    def report(self, environment: str, outcome: Outcome, turn: Turn | None) -> list[Reported]:
+        """Take in what came of a turn (or, without one, of the passing of time)."""
+        self.rewards += outcome.rewards
+        self.wakes += outcome.wakes
+        if outcome.ended is not None:
+            self.ended.append(outcome.ended)
+        fresh: list[Reported] = []
+        for order, events in enumerate(outcome.events):
+            if len(events):
+                groups = self._groups(events)
+                lanes = _lanes(events, turn, groups)
+                number = -1 if turn is None else turn.number
+                fresh.append(Reported(f"{environment}.{events.kind}", events, lanes, groups, number, order))
+        self.reported += fresh
+        return fresh
+
+    def count(self, legal: Actions, refused: list[tuple[str, Ints, str]]) -> None:
+        """How many rows of each action were carried out."""
+        applied = self.record.applied
+        for name, table in legal.tables.items():
+            applied[name] = applied.get(name, 0) + len(table)
+        for name, agents, _ in refused:
+            if name in legal.tables:
+                applied[name] -= len(agents)
+
+    def refuse(self, turn: Turn, refusals: list[tuple[str, Ints, str]]) -> None:
+        if not refusals:
+            return
+        order = np.argsort(turn.agents, kind="stable")
+        for action, agents, reason in refusals:
+            for agent in agents:
+                at = order[min(int(np.searchsorted(turn.agents, agent, sorter=order)), len(order) - 1)]
+                lane = int(turn.lanes[at])
+                self.record.refusals.append(Refusal(turn.phase.name, lane, turn.number, int(agent), action, reason))
+
+    def close(self, phase: str) -> list[tuple[News, list[Reported]]]:
+        """Order what was reported in this phase, give ids, and return it, with where each part came from, for those outside."""
+        kinds: dict[str, list[Reported]] = {}
+        for piece in self.reported:
+            kinds.setdefault(piece.kind, []).append(piece)
+        kept = [piece for piece in self.reported if piece.events.kept]
+        places = dict(zip(map(id, kept), _places(kept, across_kinds=True), strict=True))
+        news: list[tuple[News, list[Reported]]] = []
+        for kind in sorted(kinds):
+            pieces = kinds[kind]
+            first, size = pieces[0].events, sum(len(piece.events) for piece in pieces)
+            self.record.counts[kind] = self.record.counts.get(kind, 0) + size
+            order = _order([places[id(p)] for p in pieces] if first.kept else _places(pieces, across_kinds=False))
+            if first.kept:
+                ids = np.sort(np.concatenate([places[id(piece)] for piece in pieces])) + self.next_id
+                self.record.events.append(_gathered(kind, phase, pieces, ids, order))
+            data = {n: _joined([np.asarray(p.events.data[n]) for p in pieces], order) for n in first.data if n not in first.private}
+            actors = _joined([piece.events.actors for piece in pieces], order)
+            groups = _joined([piece.groups for piece in pieces], order)
+            news.append((News(kind, self.record.tick, self.record.time, phase, actors, groups, data), pieces))
+        self.next_id += sum(len(piece.events) for piece in kept)
+        self.reported = []
+        self._close_outcomes(phase)
+        return news
+
+    def finish(self) -> None:
+        self.record.refusals.sort(key=lambda r: (r.phase, r.lane, r.turn, r.agent, r.action))
+        if self.ended:
+            self.record.ended = np.unique(np.concatenate(self.ended))
+
+    def _groups(self, events: Events) -> Ints:
+        if events.groups is not None:
+            return np.asarray(events.groups, np.int64)
+        return self.world.population.get(events.actors, "group")
+
+    def _close_outcomes(self, phase: str) -> None:
+        """One row set a turn number, agents in lane order."""
+        by_number: dict[int, list[tuple[Turn, Actions, NDArray[np.bool_]]]] = {}
+        for turn, actions, keeps in self.decided:
+            by_number.setdefault(turn.number, []).append((turn, actions, keeps))
+        self.decided = []
+        for number in sorted(by_number):
+            self.record.outcomes.append(_outcomes(phase, number, by_number[number]))
+
+
+def _outcomes(phase: str, number: int, parts: list[tuple[Turn, Actions, NDArray[np.bool_]]]) -> OutcomeRows:
+    counts = np.zeros(len(STATUS_NAMES), np.int64)
+    fallbacks = 0
+    rows: list[tuple[int, int, int, bool, str]] = []
+    for turn, actions, keeps in parts:
+        if actions.status is None:
+            counts[0] += len(turn.agents)
+            wanted = np.flatnonzero(keeps)
+        else:
+            counts += np.bincount(actions.status, minlength=len(STATUS_NAMES))
+            wanted = np.flatnonzero(keeps | (actions.status > 0))
+        fallbacks += 0 if actions.fallback is None else int(actions.fallback.sum())
+        for row in wanted:
+            agent = int(turn.agents[row])
+            status = 0 if actions.status is None else int(actions.status[row])
+            stood_in = actions.fallback is not None and bool(actions.fallback[row])
+            rows.append((int(turn.lanes[row]), agent, status, stood_in, actions.reasons.get(agent, "")))
+    rows.sort()
+    return OutcomeRows(
+        phase,
+        number,
+        {name: int(n) for name, n in zip(STATUS_NAMES, counts, strict=True) if n},
+        fallbacks,
+        np.array([r[1] for r in rows], np.int64),
+        np.array([r[0] for r in rows], np.int64),
+        np.array([r[2] for r in rows], np.uint8),
+        np.array([r[3] for r in rows], np.bool_),
+        [r[4] for r in rows],
+    )
+
+
+def _lanes(events: Events, turn: Turn | None, groups: Ints) -> Ints:
+    if events.lanes is not None:
+        return np.asarray(events.lanes, np.int64)
+    if turn is None:
+        return groups
+    if events.actors is turn.agents:
+        return turn.lanes
+    if len(turn.lanes) and turn.lanes[0] == turn.lanes[-1]:  # sorted by lane: one lane
+        return np.broadcast_to(turn.lanes[0], len(events))
+    order = np.argsort(turn.agents, kind="stable")
+    at = order[np.searchsorted(turn.agents, events.actors, sorter=order).clip(max=len(order) - 1)]
+    known = turn.agents[at] == events.actors
+    return np.where(known, turn.lanes[at], groups)
+
+
+def _places(pieces: list[Reported], *, across_kinds: bool) -> list[Ints]:
+    """The place of each row of each piece in the final order: by lane, turn, kind, order, row."""
+    if not pieces:
+        return []
+    sizes = [len(piece.events) for piece in pieces]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    first = pieces[0]
+    if len(pieces) == 1 and _sorted(first.lanes):
+        return [np.arange(sizes[0], dtype=np.int64)]
+    kinds = {kind: at for at, kind in enumerate(sorted({piece.kind for piece in pieces}))} if across_kinds else {first.kind: 0}
+    lanes = np.concatenate([piece.lanes for piece in pieces])
+    turns = np.repeat([piece.turn for piece in pieces], sizes)
+    which = np.repeat([kinds[piece.kind] * 4096 + piece.order for piece in pieces], sizes)
+    rows = np.concatenate([np.arange(size, dtype=np.int64) for size in sizes])
+    final = np.empty(len(lanes), np.int64)
+    final[np.lexsort((rows, which, turns, lanes))] = np.arange(len(lanes))
+    return [final[start:end] for start, end in itertools.pairwise(starts)]
+
+
+def _order(places: list[Ints]) -> Ints | None:
+    """How to gather rows into their final order; None where they are in it already."""
+    if len(places) == 1 and _sorted(places[0]):
+        return None
+    return np.argsort(np.concatenate(places), kind="stable")
+
+
+def _sorted(values: Ints) -> bool:
+    if values.ndim and values.strides == (0,):  # one value, broadcast
+        return True
+    return not (values[1:] < values[:-1]).any()
+
+
+def _joined(parts: list[NDArray[Any]], order: Ints | None) -> NDArray[Any]:
+    joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return joined if order is None else joined[order]
+
+
+def _gathered(kind: str, phase: str, pieces: list[Reported], ids: Ints, order: Ints | None) -> EventRows:
+    """All rows of one kind in their final order."""
+    first = pieces[0].events
+    recipients = [who for piece in pieces for who in (piece.events.recipients or [])] if first.audience == "some" else None
+    return EventRows(
+        kind,
+        phase,
+        ids,
+        _joined([piece.lanes for piece in pieces], order),
+        _joined([np.full(len(piece.events), piece.turn, np.int64) for piece in pieces], order),
+        _joined([piece.events.actors for piece in pieces], order),
+        first.audience,
+        recipients if recipients is None or order is None else [recipients[at] for at in order],
+        {name: _joined([np.asarray(piece.events.data[name]) for piece in pieces], order) for name in first.data},
+    )

@@ -1,0 +1,135 @@
+"""Random numbers as a counter-based function of (seed, stream name, tick, phase, turn, row, index).
+
+There is no generator state: the same coordinates give the same number, in any order, in any process, for one row or for ten
+million. The function is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014):
+coordinates that are shared by a whole batch are hashed once by BLAKE2b into a 64-bit key; row and index are mixed per element.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_SECOND = np.uint64(0xD1B54A32D192ED03)
+_MIX_A = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_B = np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+_CHUNK = 1 << 14  # rows mixed at a time, so that the passes stay in cache
+
+
+def key_of(*coordinates: object) -> int:
+    """64 bits from any plain coordinates (numbers and names)."""
+    text = "\x1f".join(f"{type(part).__name__[0]}{part}" for part in coordinates)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def _mix(x: NDArray[np.uint64]) -> None:
+    """SplitMix64's finaliser, in place."""
+    shifted = np.empty_like(x)
+    for shift, factor in ((_S30, _MIX_A), (_S27, _MIX_B)):
+        np.right_shift(x, shift, out=shifted)
+        np.bitwise_xor(x, shifted, out=x)
+        np.multiply(x, factor, out=x)
+    np.right_shift(x, _S31, out=shifted)
+    np.bitwise_xor(x, shifted, out=x)
+
+
+def _bits(key: int, rows: Ints, index: int | Ints) -> NDArray[np.uint64]:
+    out = np.empty(rows.shape, np.uint64)
+    base = np.uint64(key)
+    flat_rows, flat = rows.reshape(-1), out.reshape(-1)
+    indices = None if isinstance(index, int) else np.broadcast_to(index, rows.shape).reshape(-1)
+    offset = np.uint64((0xD1B54A32D192ED03 * (index + 1)) & 0xFFFFFFFFFFFFFFFF) if isinstance(index, int) else np.uint64(0)
+    for start in range(0, len(flat), _CHUNK):
+        part = flat[start : start + _CHUNK]
+        np.multiply(flat_rows[start : start + _CHUNK].view(np.uint64), _GOLDEN, out=part)
+        part += base
+        _mix(part)
+        if indices is None:
+            if index:
+                part += offset
+                _mix(part)
+        else:
+            extra = (indices[start : start + _CHUNK].astype(np.uint64) + np.uint64(1)) * _SECOND
+            moved = part + extra
+            _mix(moved)
+            part[:] = np.where(indices[start : start + _CHUNK] == 0, part, moved)
+    return out
+
+
+class Stream:
+    """One named stream at one moment of a run. Every method takes ``rows``: agents, edges, groups or posts (int64, any shape).
+
+    ``index`` tells apart several numbers of one row; an array of indices is broadcast against the rows.
+    """
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: int) -> None:
+        self._key = key
+
+    def at(self, *coordinates: object) -> Stream:
+        """A stream within this one, for instance of one lane or one question."""
+        return Stream(key_of(self._key, *coordinates))
+
+    def bits(self, rows: ArrayLike, index: int | Ints = 0) -> NDArray[np.uint64]:
+        """64 random bits a row."""
+        return _bits(self._key, np.ascontiguousarray(rows, np.int64), index)
+
+    def uniform(self, rows: ArrayLike, index: int | Ints = 0) -> Floats:
+        """Uniform in [0, 1), 53 bits."""
+        bits = self.bits(rows, index)
+        np.right_shift(bits, _S11, out=bits)
+        return np.multiply(bits, 2.0**-53)
+
+    def integers(self, low: ArrayLike, high: ArrayLike, rows: ArrayLike, index: int | Ints = 0) -> Ints:
+        """Whole numbers from ``low`` to ``high``, both included."""
+        span = np.asarray(high, np.int64) - np.asarray(low, np.int64) + 1
+        out = self.uniform(rows, index)
+        np.multiply(out, span, out=out)
+        return out.astype(np.int64) + np.asarray(low, np.int64)
+
+    def normal(self, rows: ArrayLike, index: int = 0) -> Floats:
+        """Standard normal, by Box and Muller."""
+        first, second = self.uniform(rows, 2 * index), self.uniform(rows, 2 * index + 1)
+        return np.sqrt(-2.0 * np.log1p(-first)) * np.cos(2.0 * np.pi * second)
+
+    def exponential(self, rows: ArrayLike, index: int | Ints = 0) -> Floats:
+        """Exponential with mean 1."""
+        return -np.log1p(-self.uniform(rows, index))
+
+    def choice(self, probabilities: ArrayLike, rows: ArrayLike, index: int | Ints = 0) -> Ints:
+        """An option's number a row; ``probabilities`` is (options,) or (rows, options) and need not be normalised."""
+        weights = np.atleast_2d(np.asarray(probabilities, np.float64))
+        cumulative = np.cumsum(weights, axis=1)
+        drawn = self.uniform(rows, index)[:, None] * cumulative[:, -1:]
+        return np.minimum((cumulative <= drawn).sum(axis=1), weights.shape[1] - 1).astype(np.int64)
+
+    def order(self, rows: ArrayLike, index: int | Ints = 0) -> Ints:
+        """Positions of ``rows`` in random order. Whether two rows come before one another depends on those two only."""
+        return np.argsort(self.bits(rows, index), kind="stable")
+
+    def pick(self, options: Sequence[Any], row: int = 0, index: int = 0) -> Any:
+        """One of ``options``, for one row."""
+        return options[int(self.integers(0, len(options) - 1, [row], index)[0])]
+
+
+class Randomness:
+    """All streams of one run, from its seed."""
+
+    __slots__ = ("seed",)
+
+    def __init__(self, seed: int) -> None:
+        self.seed = int(seed)
+
+    def stream(self, name: str, *coordinates: object) -> Stream:
+        """The stream of this name at these coordinates (tick, phase, turn)."""
+        return Stream(key_of(self.seed, name, *coordinates))

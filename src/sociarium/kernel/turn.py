@@ -1,0 +1,235 @@
+"""Phases, lanes and turns: who moves when within one tick, and what a mind is given.
+
+A lane is a set of agents that no other lane can touch within a phase: a conversation, a match, a table, a world of its own.
+Whoever writes a simple environment never meets lanes: by default a group is a lane, and all who are awake move once, together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sociarium.kernel.actions import ActionSpec
+from sociarium.kernel.errors import UsageError
+from sociarium.kernel.protocols import Address
+from sociarium.kernel.randomness import Randomness, Stream
+
+AgentIds = NDArray[np.int64]
+Ints = NDArray[np.int64]
+Array = NDArray[Any]
+
+
+class TurnKind(StrEnum):
+    ACT = "act"
+    INNER = "inner"  # nothing is offered: remember, reflect, plan
+    PROBE = "probe"  # survey, interview: changes neither mind nor world, draws from its own streams
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of a tick. ``lead`` names the environment that orders the turns; ``shows`` names others that are seen and offered too.
+
+    ``every`` and ``first``: in which ticks it comes. ``who``: kinds of agents that take part (all when empty). ``offers``: the
+    actions on offer (``harvest`` or ``commons.harvest``); all of the lead and the shown when None.
+    """
+
+    name: str
+    lead: str = "everyone"
+    shows: tuple[str, ...] = ()
+    every: int = 1
+    first: int = 0
+    who: tuple[str, ...] = ()
+    offers: tuple[str, ...] | None = None
+    kind: TurnKind = TurnKind.ACT
+
+    def due(self, tick: int) -> bool:
+        return tick >= self.first and (tick - self.first) % self.every == 0
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        return (self.lead, *(name for name in self.shows if name != self.lead))
+
+
+class Door(Protocol):
+    """What reaches models, judges, people and tools: requests in, typed replies out, all of it journalled."""
+
+    async def ask(self, request: Any, address: Address, *, route: str = "default") -> Any: ...
+
+    async def ask_all(self, requests: Sequence[Any], address: Address, *, route: str = "default") -> list[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What all turns of one phase share."""
+
+    tick: int
+    time: int  # microseconds
+    phase: Phase
+    randomness: Randomness
+    offers: tuple[ActionSpec, ...]
+    door: Door | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Agents that decide at once, on one observation. ``number`` counts the turns of a lane within its phase, from 0."""
+
+    moment: Moment
+    agents: AgentIds
+    lanes: Ints  # the lane of each agent
+    number: int
+    offers: tuple[ActionSpec, ...]
+    kind: TurnKind = TurnKind.ACT
+
+    @property
+    def tick(self) -> int:
+        return self.moment.tick
+
+    @property
+    def time(self) -> int:
+        return self.moment.time
+
+    @property
+    def phase(self) -> Phase:
+        return self.moment.phase
+
+    def random(self, name: str) -> Stream:
+        """The stream of this name in this turn. Rows must tell lanes apart (an agent, a group or an edge does)."""
+        return self.moment.randomness.stream(name, self.tick, self.phase.name, self.number)
+
+    def offer(self, name: str) -> ActionSpec:
+        for spec in self.offers:
+            if name in (spec.full, spec.name):
+                return spec
+        offered = ", ".join(spec.full for spec in self.offers) or "nothing"
+        raise UsageError(f"action {name!r} is not on offer in phase {self.phase.name!r}; on offer: {offered}")
+
+    def offered(self, name: str) -> bool:
+        return any(name in (spec.full, spec.name) for spec in self.offers)
+
+    def part(self, mask: NDArray[np.bool_]) -> Turn:
+        """The same turn for some of its agents."""
+        return replace(self, agents=self.agents[mask], lanes=self.lanes[mask])
+
+    def address(self, row: int, label: str, *, asker: str | None = None) -> Address:
+        """The address of a question that the agent in this row asks."""
+        who = f"agent:{int(self.agents[row])}" if asker is None else asker
+        return Address(self.tick, self.phase.name, int(self.lanes[row]), self.number, who, label)
+
+    async def ask(self, row: int, request: Any, label: str, *, route: str = "default", asker: str | None = None) -> Any:
+        """Ask a model on behalf of the agent in this row. One label, one question a turn."""
+        return await self._door().ask(request, self.address(row, label, asker=asker), route=route)
+
+    async def ask_all(self, row: int, requests: Sequence[Any], label: str, *, route: str = "default") -> list[Any]:
+        """Several questions at once, numbered as one list."""
+        return await self._door().ask_all(requests, self.address(row, label), route=route)
+
+    def _door(self) -> Door:
+        if self.moment.door is None:
+            raise UsageError("this simulation has no model service: give Simulation(door=...), or --model on the command line")
+        return self.moment.door
+
+
+@dataclass(slots=True)
+class Lanes:
+    """The lanes of a phase: agents sorted by lane, then id. ``played`` counts the turns of each lane so far."""
+
+    moment: Moment
+    ids: Ints  # (lanes,)
+    starts: Ints  # (lanes + 1,): agents[starts[i]:starts[i + 1]] are in lane ids[i]
+    agents: AgentIds
+    played: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @classmethod
+    def by(cls, moment: Moment, agents: AgentIds, lane_of: Ints) -> Lanes:
+        """Lanes from one lane number an agent."""
+        if len(agents) == 0:
+            empty = np.empty(0, np.int64)
+            return cls(moment, empty, np.zeros(1, np.int64), empty, empty)
+        if lane_of.strides == (0,):  # one lane, broadcast
+            ends = np.array([0, len(agents)], np.int64)
+            return cls(moment, np.array(lane_of[:1], np.int64), ends, agents, np.zeros(1, np.int64))
+        if (lane_of[1:] < lane_of[:-1]).any():
+            order = np.argsort(lane_of, kind="stable")
+            agents, lane_of = agents[order], lane_of[order]
+        starts = np.concatenate([[0], np.flatnonzero(lane_of[1:] != lane_of[:-1]) + 1, [len(agents)]])
+        return cls(moment, np.asarray(lane_of[starts[:-1]], np.int64), starts, agents, np.zeros(len(starts) - 1, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def only(self, keep: NDArray[np.bool_]) -> Lanes:
+        """Some of the lanes, as lanes of their own."""
+        if keep.all():
+            return self
+        sizes = np.diff(self.starts)[keep]
+        agents = self.agents[np.repeat(keep, np.diff(self.starts))]
+        return Lanes(self.moment, self.ids[keep], np.concatenate([[0], np.cumsum(sizes)]), agents, self.played[keep])
+
+    def lane_of(self) -> Ints:
+        """The lane of each agent."""
+        if len(self.ids) == 1:
+            return np.broadcast_to(self.ids[0], self.agents.shape)
+        return np.repeat(self.ids, np.diff(self.starts))
+
+    def members(self, lane: int) -> AgentIds:
+        """The agents of one lane."""
+        at = int(np.searchsorted(self.ids, lane))
+        return self.agents[self.starts[at] : self.starts[at + 1]]
+
+    def turn(
+        self,
+        agents: AgentIds | None = None,
+        lanes: Ints | None = None,
+        *,
+        offers: Sequence[str] | None = None,
+        kind: TurnKind | None = None,
+    ) -> Turn:
+        """A turn for everyone here, or for ``agents`` (sorted by lane) with the lane of each."""
+        specs = self.moment.offers
+        if offers is not None:
+            specs = tuple(spec for spec in specs if spec.name in offers or spec.full in offers)
+        who = self.agents if agents is None else np.asarray(agents, np.int64)
+        where = self.lane_of() if lanes is None else np.asarray(lanes, np.int64)
+        return Turn(self.moment, who, where, 0, specs, kind or self.moment.phase.kind)
+
+    def numbered(self, turn: Turn) -> Iterator[Turn]:
+        """The turn, split where its lanes have played different numbers of turns; counts it as played."""
+        if turn.agents is self.agents and self.played.min(initial=0) == self.played.max(initial=0):
+            self.played += 1
+            yield replace(turn, number=int(self.played[0]) - 1)
+            return
+        at = np.searchsorted(self.ids, turn.lanes)
+        numbers = self.played[at]
+        self.played[np.unique(at)] += 1
+        if len(numbers) == 0:
+            return
+        if numbers.min() == numbers.max():
+            yield replace(turn, number=int(numbers[0]))
+            return
+        for number in np.unique(numbers):
+            yield replace(turn.part(numbers == number), number=int(number))
+
+
+@dataclass(slots=True)
+class Observations:
+    """What a turn's agents see: columns by environment, one row an agent (a column may be a broadcast scalar)."""
+
+    turn: Turn
+    parts: dict[str, Mapping[str, Array]]
+
+    def __getitem__(self, environment: str) -> Mapping[str, Array]:
+        return self.parts[environment]
+
+    def part(self, mask: NDArray[np.bool_], turn: Turn) -> Observations:
+        columns: dict[str, Mapping[str, Array]] = {}
+        for name, part in self.parts.items():
+            columns[name] = {key: values[mask] for key, values in part.items()}
+            name: {key: values[mask] for key, values in part.items()} for name, part in self.parts.items()
+        }
+        return Observations(turn, columns)

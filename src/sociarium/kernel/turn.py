@@ -230,6 +230,4 @@ class Observations:
         columns: dict[str, Mapping[str, Array]] = {}
         for name, part in self.parts.items():
             columns[name] = {key: values[mask] for key, values in part.items()}
-            name: {key: values[mask] for key, values in part.items()} for name, part in self.parts.items()
-        }
         return Observations(turn, columns)

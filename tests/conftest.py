@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 from collections.abc import Callable
@@ -102,6 +103,19 @@ def shared_data() -> Path:
     if not place.is_dir():
         pytest.skip(f"no reference data at {place}; set SOCIARIUM_TEST_DATA to its folder")
     return place
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """The weight file of the small local model; the test is skipped where it was not pulled."""
+    if importlib.util.find_spec("sociarium.models.weights") is None:
+        pytest.skip("this version has no local models")
+    from sociarium.models.weights import find
+
+    file = find("smollm2")
+    if file is None:
+        pytest.skip("the weights are not here; get them by: sociarium models pull smollm2")
+    return Path(file)
 
 
 @pytest.fixture(scope="session")

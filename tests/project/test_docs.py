@@ -1,7 +1,8 @@
 """Every page does what it says: its Python blocks run, and its commands end well.
 
 A page's ``python`` blocks run in order in one namespace and one empty folder, and so do the ``$ sociarium`` lines of its
-``console`` blocks. ``no-run`` in the info string leaves a block out; ``model`` says that it needs the local weights.
+``console`` blocks. ``no-run`` in the info string leaves a block out; ``model`` says that it needs the local weights. Scripts in ``examples/``
+run too; one that names ``local:`` needs the weights.
 """
 
 from __future__ import annotations
@@ -100,6 +101,15 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     start = [sys.executable, "-c", "import sys; from sociarium.cli.main import main; sys.exit(main())"]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     return subprocess.run([*start, *words], cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.parametrize("script", sorted(ROOT.glob("examples/*.py")), ids=lambda path: path.name)
+def test_examples_run(script: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if "local:" in script.read_text("utf-8"):
+        request.getfixturevalue("weights")
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"{script.name}\n{done.stdout}\n{done.stderr}"
 
 
 def test_the_reader_of_fences_keeps_order_flags_lines_and_indent() -> None:

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -88,6 +89,12 @@ def front_matter(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("prompt", PROMPTS, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_prompt_says_what_it_is_and_where_it_comes_from(prompt: Path) -> None:
     assert {"id", "version", "variables", "source"} <= set(front_matter(prompt))
+
+
+@pytest.mark.parametrize("prompt", PROMPTS, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_prompt_uses_the_variables_that_it_declares(prompt: Path) -> None:
+    body = prompt.read_text("utf-8").split("\n---\n", 1)[1]
+    assert set(re.findall(r"\{(\w+)\}", body)) == set(front_matter(prompt)["variables"] or ())
 
 
 def test_prompt_ids_are_unique() -> None:

@@ -50,7 +50,18 @@ def test_thresholds_of_the_two_worlds_are_ten_each_for_five_agents() -> None:
 
 @pytest.mark.parametrize(
     "law",
-    [Multiplying(), Multiplying(3), Multiplying(1.1), Multiplying(1.5, 80), Logistic(), Logistic(0.3), Logistic(1.7), Adding(), Adding(7), Adding(0)],
+    [
+        Multiplying(),
+        Multiplying(3),
+        Multiplying(1.1),
+        Multiplying(1.5, 80),
+        Logistic(),
+        Logistic(0.3),
+        Logistic(1.7),
+        Adding(),
+        Adding(7),
+        Adding(0),
+    ],
 )
 def test_a_threshold_is_the_largest_whole_harvest_that_regrows(law: Multiplying | Logistic | Adding) -> None:
     for stock in range(int(law.capacity) + 1):

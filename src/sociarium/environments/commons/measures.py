@@ -95,8 +95,8 @@ def equality(gain: Numbers) -> Floats:
 def over_usage(catches: Numbers, months: Ints, thresholds: Numbers) -> Floats:
     """o: the share of agent-months in which an agent took more than the threshold *an agent* of that month, (groups,)."""
     played = np.arange(catches.shape[1])[None, :] < months[:, None]
-    over = ((catches > thresholds[:, :, None]) & played[:, :, None]).sum(axis=(1, 2))
-    return over / np.maximum(1, months * catches.shape[2])
+    over = np.count_nonzero((catches > thresholds[:, :, None]) & played[:, :, None], axis=(1, 2))
+    return np.asarray(over / np.maximum(1, months * catches.shape[2]), np.float64)
 
 
 def time_cost(gain: Numbers, minutes_a_unit: float = 10) -> Floats:

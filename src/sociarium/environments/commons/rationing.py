@@ -34,7 +34,9 @@ def unit_by_unit(wanted: Ints, stock: Ints, draws: Floats) -> Ints:
         return caught
     units = draws_needed(wanted, stock)
     if draws.ndim != 3 or draws.shape[:2] != wanted.shape or draws.shape[2] < units:
-        raise UsageError(f"draws of shape {draws.shape} do not serve: need (groups, agents, units) = {(*wanted.shape, units)} or more units")
+        raise UsageError(
+            f"draws of shape {draws.shape} do not serve: need (groups, agents, units) = {(*wanted.shape, units)} or more units"
+        )
     if units == 0:  # every group that is short has nothing at all
         caught[short] = 0
         return caught

@@ -49,7 +49,7 @@ def sustainability(catches: Numbers, months: Ints, thresholds: Numbers, *, horiz
             f"catches {catches.shape}, thresholds {thresholds.shape}, months {months.shape}: need (groups, months, agents), "
             "(groups, months) and (groups,)"
         )
-    counted = np.where(np.arange(catches.shape[1])[None, :, None] < months[:, None, None], catches, 0)
+    counted = np.where(_played(catches, months)[:, :, None], catches, 0)
     gain = counted.sum(axis=1).astype(np.float64)
     return Sustainability(
         months=months.astype(np.int64),
@@ -84,9 +84,12 @@ def equality(gain: Numbers) -> Floats:
     The sum over all pairs |R_i - R_j| is taken from the sorted gains, so that a thousand agents cost a sort and not a million
     differences.
     """
-    agents = gain.shape[1]
+    agents = int(gain.shape[1])
     in_order = np.sort(gain.astype(np.float64), axis=1)
-    pairs = 2 * ((2 * np.arange(agents) - agents + 1) * in_order).sum(axis=1)
+    weights: Floats = np.arange(
+        1 - agents, agents, 2, dtype=np.float64
+    )  # how often each sorted gain counts, minus how often it is subtracted
+    pairs = 2 * (weights * in_order).sum(axis=1)
     total = in_order.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(total > 0, 1 - pairs / (2 * agents * total), np.nan)
@@ -94,8 +97,7 @@ def equality(gain: Numbers) -> Floats:
 
 def over_usage(catches: Numbers, months: Ints, thresholds: Numbers) -> Floats:
     """o: the share of agent-months in which an agent took more than the threshold *an agent* of that month, (groups,)."""
-    played = np.arange(catches.shape[1])[None, :] < months[:, None]
-    over = np.count_nonzero((catches > thresholds[:, :, None]) & played[:, :, None], axis=(1, 2))
+    over = np.count_nonzero((catches > thresholds[:, :, None]) & _played(catches, months)[:, :, None], axis=(1, 2))
     return np.asarray(over / np.maximum(1, months * catches.shape[2]), np.float64)
 
 
@@ -107,3 +109,9 @@ def time_cost(gain: Numbers, minutes_a_unit: float = 10) -> Floats:
 def waste(gain: Numbers, least: float) -> Floats:
     """The inverse commons: units removed beyond the least that keeps the house from ever being overfull, (groups,)."""
     return gain.sum(axis=1).astype(np.float64) - least
+
+
+def _played(catches: Numbers, months: Ints) -> Bools:
+    """Which months of each group count, (groups, months)."""
+    numbers: Ints = np.arange(int(catches.shape[1]), dtype=np.int64)
+    return numbers[None, :] < months[:, None]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
@@ -30,3 +32,15 @@ nitpicky = False
 html_theme = "furo"
 html_title = f"Sociarium {version}"
 html_show_sphinx = False
+
+
+def as_prose(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Our docstrings are prose in which only double backticks are markup: ``**arguments`` is no bold text, ``name_`` no link."""
+    for number, line in enumerate(lines):
+        parts = re.split(r"(``.+?``)", line)
+        parts[::2] = [re.sub(r"\*|\||_(?=\W|$)", lambda found: "\\" + found.group(), part) for part in parts[::2]]
+        lines[number] = "".join(parts)
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-process-docstring", as_prose)

@@ -1,8 +1,8 @@
 """Every page does what it says: its Python blocks run, and its commands end well.
 
 A page's ``python`` blocks run in order in one namespace and one empty folder, and so do the ``$ sociarium`` lines of its
-``console`` blocks. ``no-run`` in the info string leaves a block out; ``model`` says that it needs the local weights. Scripts in ``examples/``
-run too; one that names ``local:`` needs the weights.
+``console`` blocks. ``no-run`` in the info string leaves a block out; ``model`` says that it needs the local weights. Scripts in
+``examples/`` run too; one that names ``local:`` needs the weights.
 """
 
 from __future__ import annotations

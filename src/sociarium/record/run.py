@@ -1,0 +1,335 @@
+"""The durable record of one simulation, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from sociarium.kernel.errors import RecordError, ReplayMismatch
+from sociarium.kernel.records import TickRecord
+from sociarium.record import parts, schema, snapshots
+from sociarium.record.compare import explain
+from sociarium.record.connection import DATABASE, connect_reader, connect_writer, database
+from sociarium.record.digest import hash_items, to_json
+from sociarium.record.files import sync_folder
+from sociarium.record.journal import RunJournal, note_lost
+from sociarium.record.lock import RunLock
+from sociarium.record.ticks import (
+    GENESIS,
+    EncodedTick,
+    cleaned,
+    encode_tick,
+    link,
+    load_tick,
+    tick_digest,
+    tick_parts,
+    write_tick,
+)
+from sociarium.record.tree import Survey, survey
+from sociarium.record.whole import seal_file, unseal_file
+from sociarium.record.writer import Work, Writer
+
+Mode = Literal["resume", "replay", "read"]
+ROLL_ROWS = 50_000  # rows of one kind of event in the database past which they roll into a part
+BUFFER_ROWS = 20_000  # rows of ticks without calls that may wait for a shared commit
+
+
+class Stateful(Protocol):
+    """What a record needs of a simulation."""
+
+    def state(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How often, in ticks. Stored with the run: the digest depends on ``digest``."""
+
+    snapshot: int = 1  # at least so many ticks between snapshots
+    digest: int = 1  # every so many ticks the digest covers the whole state
+    group: int = 64  # so many ticks without calls may share a commit
+    keep: int = 16  # snapshots kept
+    roll: int = ROLL_ROWS
+
+
+class RunRecord:
+    """Implements ``kernel.protocols.Recorder``. Make one with ``create`` or ``open``; ``close`` it in the end."""
+
+    def __init__(self, folder: Path, mode: Mode, lock: RunLock | None, connect: Any = connect_writer) -> None:
+        self.folder = folder
+        self.mode: Mode = mode
+        self._lock = lock
+        self._writer: Writer | None = None
+        self._reader = connect_reader(folder)
+        if mode == "resume":
+            self._writer = Writer(folder, connect)
+            self._writer.wait(lambda connection: _begin_session(folder, connection))
+        self.manifest: dict[str, Any] = json.loads(self.get("manifest") or "{}")
+        self.cadence = Cadence(**json.loads(self.get("cadence") or "{}"))
+        self.journal = RunJournal(self._reader, self._writer, live=mode == "resume")
+        self._snapshots = snapshots.Snapshots(folder, self._reader, self._writer, self.cadence.keep)
+        self._durable = int(self._reader.execute("SELECT count(*) FROM ticks").fetchone()[0])
+        self._written = self._durable  # ticks handed to the writer or waiting in the buffer
+        self._rerun = self._durable  # ticks below this are compared, not written
+        self._chain = self._chain_after(self._durable)
+        self._leaves: dict[str, str] | None = None
+        self._waiting: list[EncodedTick] = []
+        self._final: str | None = None
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        manifest: Mapping[str, Any],
+        *,
+        snapshot_every: int = 1,
+        digest_every: int = 1,
+        tick_group: int = 64,
+        keep_snapshots: int = 16,
+        roll_rows: int = ROLL_ROWS,
+    ) -> RunRecord:
+        """A new run. Raises RecordError where the folder holds one already. All cadences are in ticks, at least 1."""
+        cadence = {"snapshot": snapshot_every, "digest": digest_every, "group": tick_group, "keep": keep_snapshots, "roll": roll_rows}
+        for name, value in cadence.items():
+            if value < 1:
+                raise RecordError(f"The cadence {name} of a run is {value}; it must be at least 1.")
+        lock = _prepare(folder)
+        try:
+            facts = {"manifest": to_json(dict(manifest)), "cadence": to_json(cadence), "status": "running"}
+            _install(folder, facts)
+            return cls(folder, "resume", lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def open(cls, folder: Path, *, mode: Mode) -> RunRecord:
+        """``resume`` writes on (one process at a time), ``replay`` checks without a call or a write, ``read`` looks."""
+        connect_reader(folder).close()  # a clear error before the lock makes a file in somebody's folder
+        lock = RunLock(folder) if mode == "resume" else None
+        try:
+            return cls(folder, mode, lock)
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+
+    def committed(self) -> int:
+        """How many ticks are durable."""
+        return self._durable
+
+    def latest_snapshot(self, at_or_before: int | None = None) -> tuple[int, dict[str, Any]] | None:
+        """(ticks done, state) of the last snapshot at or before a number of ticks; None where there is none."""
+        self._snapshots.settle()
+        if self._writer is not None:
+            self._writer.wait(lambda _: None)
+        return self._snapshots.load(at_or_before, self._durable)
+
+    async def commit(self, record: TickRecord, simulation: Stateful) -> None:
+        """All or nothing. A tick that is durable already is compared instead: ReplayMismatch names what differs first."""
+        if record.tick < self._rerun:
+            self._compare(record, simulation)
+            return
+        if self.mode != "resume":
+            raise ReplayMismatch(f"The run in {self.folder} has {self._rerun} ticks, but the replay goes on to tick {record.tick}.")
+        if record.tick != self._written:
+            raise RecordError(f"Tick {record.tick} was committed after tick {self._written - 1}: ticks are committed in order.")
+        due = self._digest_due(record.tick)
+        found = survey(simulation.state()) if due else None
+        if self._written == self._rerun and self.get("status") == "finished":
+            self.set("status", "running")  # a finished run goes on
+        encoded = self._encode(cleaned(record), found)
+        self._waiting.append(encoded)
+        self._written += 1
+        rows = sum(tick.rows for tick in self._waiting)
+        if record.called or encoded.large or len(self._waiting) >= self.cadence.group or rows > BUFFER_ROWS:
+            await self._flush(simulation, found)
+
+    async def finish(self, simulation: Stateful) -> None:
+        """Seal the run with the digest of its final state. A finished run that is run again is compared instead."""
+        found = survey(simulation.state())
+        replies = self.journal.touched.take(None)
+        final = hash_items("run", (self._chain, replies, found.digest))
+        recorded = self.get("digest")
+        if recorded is not None and self._written == self._rerun and self.get("status") == "finished":
+            if recorded != final:
+                raise ReplayMismatch(f"The run in {self.folder} ended in digest {recorded}, but now in {final}: its final state differs.")
+        elif self.mode == "resume":
+            await self._flush(simulation, found, last=True)
+            self.set("digest", final)
+            self.set("status", "finished")
+        self._final = final
+
+    def digest(self) -> str:
+        """The digest of the finished run, else of the ticks so far."""
+        if self._final is not None:
+            return self._final
+        return (self.get("digest") if self.get("status") == "finished" else None) or self._chain
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a small fact (status, summary of results) as JSON-able data."""
+        if self._writer is None:
+            raise RecordError(f"The run in {self.folder} is opened to {self.mode}: nothing can be set. Resume it to write.")
+        text = value if isinstance(value, str) else to_json(value)
+        self._writer.wait(lambda connection: _put(connection, key, text))
+
+    def get(self, key: str) -> str | None:
+        """A fact as it was set: a string, or JSON text."""
+        row = self._reader.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def tick(self, tick: int) -> TickRecord:
+        """A committed tick, read back."""
+        if not 0 <= tick < self._durable:
+            raise RecordError(f"The run in {self.folder} has {self._durable} ticks; there is no tick {tick}.")
+        return load_tick(self._reader, tick, lambda batch: parts.read_batch(self.folder, self._reader, batch))
+
+    def close(self) -> None:
+        """Write what waits, mark an unfinished run as paused, and let go of the lock. Closing twice is harmless."""
+        writer, self._writer = self._writer, None
+        try:
+            if writer is not None:
+                self._close_writer(writer)
+        finally:
+            self._reader.close()
+            if writer is not None:
+                writer.close()  # the last connection to close takes the log back into the database
+            if self._lock is not None:
+                if writer is not None and writer.failure is None:
+                    seal_file(self.folder)
+                self._lock.release()
+                self._lock = None
+
+    def __enter__(self) -> RunRecord:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _close_writer(self, writer: Writer) -> None:
+        self._snapshots.settle()
+        if writer.failure is None:
+            waiting, self._waiting = self._waiting, []
+            writer.wait(self._writing(waiting))
+            if self.get("status") == "running":
+                writer.wait(lambda connection: _put(connection, "status", "paused"))
+
+    def _digest_due(self, tick: int) -> bool:
+        return (tick + 1) % self.cadence.digest == 0
+
+    def _encode(self, record: TickRecord, found: Survey | None) -> EncodedTick:
+        replies = self.journal.touched.take(record.tick)
+        state = None if found is None else found.digest
+        digest = tick_digest(tick_parts(record, replies, state))
+        self._chain = link(self._chain, digest)
+        return encode_tick(record, (replies, state, self._leaf_changes(found), digest, self._chain))
+
+    def _leaf_changes(self, found: Survey | None) -> str | None:
+        """Digests of the state's leaves that changed since the last time, so that a difference can be named."""
+        if found is None:
+            return None
+        before, self._leaves = self._leaves, found.leaves
+        if before is None:
+            return to_json({"all": found.leaves})
+        changed = {path: name for path, name in found.leaves.items() if before.get(path) != name}
+        return to_json({"changed": changed, "gone": [path for path in before if path not in found.leaves]})
+
+    async def _flush(self, simulation: Stateful, found: Survey | None, last: bool = False) -> None:
+        """Commit the ticks that wait, and take a snapshot after them if one is due."""
+        assert self._writer is not None
+        waiting, self._waiting = self._waiting, []
+        done = self._written
+        due = done - self._snapshots.last() >= self.cadence.snapshot and not self._snapshots.busy
+        flushed = self._writer.begin(self._writing(waiting))
+        if due or last:  # behind the ticks in the writer's queue
+            self._snapshots.take(done, found or survey(simulation.state()))
+        await flushed
+        self._durable = done
+        await self._roll()
+
+    def _writing(self, waiting: list[EncodedTick]) -> Work:
+        def work(connection: sqlite3.Connection) -> None:
+            for encoded in waiting:
+                parts.write_large(self.folder, connection, encoded.tick, encoded.large)
+                write_tick(connection, encoded, self.journal.count)
+
+        return work
+
+    async def _roll(self) -> None:
+        assert self._writer is not None
+        query = "SELECT kind, sum(count) FROM batches WHERE part IS NULL GROUP BY kind"
+        if self._durable % self.cadence.group and self._durable != self._written:
+            return
+        for kind in parts.kinds_to_roll(dict(self._reader.execute(query).fetchall()), self.cadence.roll):
+            await self._writer.run(lambda connection, kind=kind: parts.roll(self.folder, connection, kind))
+
+    def _compare(self, record: TickRecord, simulation: Stateful) -> None:
+        found = survey(simulation.state()) if self._digest_due(record.tick) else None
+        used = self.journal.touched.upto(record.tick)
+        replies = self.journal.touched.take(record.tick)
+        record = cleaned(record)
+        now = tick_parts(record, replies, None if found is None else found.digest)
+        row = self._reader.execute("SELECT digest FROM ticks WHERE tick = ?", (record.tick,)).fetchone()
+        if row[0] != tick_digest(now):
+            raise ReplayMismatch(explain(self, self._reader, record, now, found, used))
+
+    def _chain_after(self, ticks: int) -> str:
+        row = self._reader.execute("SELECT chain FROM ticks WHERE tick = ?", (ticks - 1,)).fetchone()
+        return GENESIS if row is None else str(row[0])
+
+
+def _put(connection: sqlite3.Connection, key: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?,?,?)", (key, value, schema.seal(key, value)))
+
+
+def _prepare(folder: Path) -> RunLock:
+    try:
+        for place in (folder, folder / parts.FOLDER, folder / snapshots.FOLDER):
+            place.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise RecordError(f"The run folder {folder} cannot be made: {error.strerror}. Give a folder you can write to.") from error
+    return RunLock(folder)
+
+
+def _install(folder: Path, facts: Mapping[str, str]) -> None:
+    path = database(folder)
+    connection = connect_writer(folder)
+    try:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise RecordError(f"{path} exists: this folder holds a run already. Resume it, or give another folder.")
+        connection.execute("BEGIN IMMEDIATE")
+        schema.install(connection)
+        for key, value in facts.items():
+            _put(connection, key, value)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise RecordError(f"A run cannot be made in {folder}: SQLite says {error}. Give an empty folder on a local disk.") from error
+    finally:
+        connection.close()
+    sync_folder(folder)
+
+
+def _begin_session(folder: Path, connection: sqlite3.Connection) -> None:
+    unseal_file(folder)
+    note_lost(connection)
+    if (row := connection.execute("SELECT value FROM meta WHERE key = 'status'").fetchone()) and row[0] == "paused":
+        _put(connection, "status", "running")
+    snapshots.sweep(folder, connection)
+
+
+def delete(folder: Path) -> None:
+    """Remove a run. Refused while it is written, and where the folder is no run."""
+    connect_reader(folder).close()
+    lock = RunLock(folder)
+    try:
+        for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "run.seal"):
+            (folder / name).unlink(missing_ok=True)
+        for place in (parts.FOLDER, snapshots.FOLDER):
+            shutil.rmtree(folder / place, ignore_errors=True)
+    finally:
+        lock.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from sociarium.kernel.protocols import Usage
 from sociarium.models.request import BackendFacts, Reply, Request
 
 
@@ -12,11 +13,13 @@ class CallFailed(Exception):
     """One attempt failed. ``retryable`` says whether another try may help; ``retry_after`` is the server's wish in seconds.
 
     ``kind`` is a stable word for the attempt log: rate_limited, server_error, unavailable, context_too_long, unauthorised,
-    connect_timeout, read_timeout, reset, truncated, wrong_shape, misaligned, empty.
+    connect_timeout, read_timeout, reset, truncated, wrong_shape, misaligned, empty. ``usage`` is what the failed attempt
+    was billed, where the backend knows it.
     """
 
-    def __init__(self, kind: str, message: str, *, retryable: bool, retry_after: float | None = None) -> None:
+    def __init__(self, kind: str, message: str, *, retryable: bool, retry_after: float | None = None, usage: Usage | None = None) -> None:
         super().__init__(message)
+        self.usage = usage
         self.kind = kind
         self.retryable = retryable
         self.retry_after = retry_after

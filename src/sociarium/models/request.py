@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from sociarium.kernel.content import Block, Content
@@ -46,16 +47,16 @@ class Request:
         return self.kind != "complete" or self.sampling.temperature == 0.0
 
     def plain(self) -> dict[str, Any]:
-        """JSON-able form, as journalled."""
-        data: dict[str, Any] = {"kind": self.kind, "blocks": [asdict(block) for block in self.blocks]}
+        """JSON-able form, as journalled. Block dicts are shared between requests: read them, never change them."""
+        data: dict[str, Any] = {"kind": self.kind, "blocks": [plain_block(block) for block in self.blocks]}
         if self.kind == "complete":
-            data["sampling"] = asdict(self.sampling)
+            data["sampling"] = _plain_sampling(self.sampling)
         if self.schema is not None:
             data["schema"] = self.schema
         if self.options:
             data["options"] = list(self.options)
         if self.neutral is not None:
-            data["neutral"] = [asdict(block) for block in self.neutral]
+            data["neutral"] = [plain_block(block) for block in self.neutral]
         if self.texts:
             data["texts"] = list(self.texts)
         return data
@@ -74,6 +75,7 @@ class Reply:
     error: str = ""
     model: str = ""  # what the backend says it is
     usage: Usage = field(default_factory=Usage)
+    echo: str = ""  # the id (``request_id``) of the request this answers, where the backend can tell; checked, not journalled
 
     @property
     def good(self) -> bool:
@@ -123,7 +125,7 @@ class BackendFacts:
 
     name: str
     digest: str
-    engine: Mapping[str, Any] = field(default_factory=dict)
+    engine: Mapping[str, Any] = field(default_factory=dict[str, Any])
     exact: bool = False  # equal requests give equal replies at any concurrency; tested by ``sociarium qualify``
     log_probabilities: bool = False
     schemas: bool = False
@@ -140,10 +142,81 @@ def draw(seed: int, address: Address) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 
+def request_id(request: Request, drawn: int | None) -> str:
+    """Which question this is, whoever answers it: hex. A backend that echoes it lets a misaligned answer be caught."""
+    body: list[Any] = [request.kind, [block_digest(block) for block in request.blocks], None if request.fixed else drawn]
+    if request.kind == "complete":
+        sampling = request.sampling
+        body.append([sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.stop])
+    body.append(request.schema)
+    if request.options or request.neutral is not None:
+        neutral = None if request.neutral is None else [block_digest(block) for block in request.neutral]
+        body.append([request.options, neutral])
+    if request.texts:
+        body.append([request.texts])
+    text = json.dumps(body, sort_keys=True, ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def facts_digest(facts: BackendFacts) -> str:
+    """What answers: a hash of model digest and engine parameters."""
+    text = json.dumps([facts.digest, dict(facts.engine)], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def key_from(model: str, question: str) -> str:
+    """The key, from ``facts_digest`` and ``request_id``."""
+    return hashlib.blake2b(f"{model}/{question}".encode(), digest_size=20).hexdigest()
+
+
 def key_of(request: Request, facts: BackendFacts, drawn: int | None) -> str:
     """What is asked, as a hash of model digest, engine parameters, rendered blocks, schema, sampling, and draw (empty when fixed)."""
-    body = {"model": facts.digest, "engine": dict(facts.engine), "request": request.plain(), "draw": None if request.fixed else drawn}
-    return hashlib.blake2b(json.dumps(body, sort_keys=True, ensure_ascii=False).encode(), digest_size=20).hexdigest()
+    return key_from(facts_digest(facts), request_id(request, drawn))
 
 
-__all__ = ["BackendFacts", "Block", "Content", "Prices", "Reply", "Request", "Sampling", "draw", "key_of"]
+@lru_cache(maxsize=16_384)
+def block_digest(block: Block) -> str:
+    """``block.digest``, remembered: rules and personas come back in every prompt."""
+    return block.digest
+
+
+@lru_cache(maxsize=16_384)
+def plain_block(block: Block) -> dict[str, Any]:
+    """What ``dataclasses.asdict(block)`` gives, remembered."""
+    return {
+        "text": block.text,
+        "origin": block.origin,
+        "trust": str(block.trust),
+        "layer": str(block.layer),
+        "role": block.role,
+        "kind": block.kind,
+        "attachment": block.attachment,
+    }
+
+
+@lru_cache(maxsize=256)
+def _plain_sampling(sampling: Sampling) -> dict[str, Any]:
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "stop": list(sampling.stop),
+    }
+
+
+__all__ = [
+    "BackendFacts",
+    "Block",
+    "Content",
+    "Prices",
+    "Reply",
+    "Request",
+    "Sampling",
+    "block_digest",
+    "draw",
+    "facts_digest",
+    "key_from",
+    "key_of",
+    "plain_block",
+    "request_id",
+]

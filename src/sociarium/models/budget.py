@@ -1,0 +1,217 @@
+"""Budgets that are never exceeded: reserved before each attempt, leased durably in blocks, settled after it.
+
+What an attempt may cost is reserved by an upper bound (``upper_tokens``); what it did cost is settled when it ends. Calls
+draw only on leases that are durable in the journal, so a kill cannot make a run forget what it spent: on resume everything
+ever leased counts as spent, because the unspent part may have been billed for calls that were in flight. (Should the journal
+show more than was leased, the larger figure counts.) A clean end hands the unspent part back as a negative lease. A kill
+therefore costs at most one block, ``1/SHARES`` of each limit, and what was in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+
+from sociarium.kernel.content import Block
+from sociarium.kernel.errors import BudgetSpent
+from sociarium.kernel.protocols import Journal, Lease, Usage
+from sociarium.models.request import BackendFacts, Prices, Request
+
+SHARES = 64  # a lease is at least this part of each limit
+TEMPLATE = 64  # tokens that a chat template may add to a prompt
+TEMPLATE_BLOCK = 16  # and to each block of it
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLimits:
+    """The most a run may spend; None is no limit. ``money`` is in millionths of a US dollar.
+
+    ``calls`` counts attempts that went out. ``seconds`` is time by the clock in this session, from the first call on; it ends
+    the run by a resumable stop and never shows in a result. The other three hold over all sessions of a run.
+    """
+
+    calls: int | None = None
+    tokens: int | None = None
+    money: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Calls, tokens and millionths of a US dollar."""
+
+    calls: int = 0
+    tokens: int = 0
+    money: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.calls + other.calls, self.tokens + other.tokens, self.money + other.money)
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.calls - other.calls, self.tokens - other.tokens, self.money - other.money)
+
+    def within(self, other: Cost) -> bool:
+        return self.calls <= other.calls and self.tokens <= other.tokens and self.money <= other.money
+
+    def at_least(self, other: Cost) -> Cost:
+        return Cost(max(self.calls, other.calls), max(self.tokens, other.tokens), max(self.money, other.money))
+
+    def at_most(self, other: Cost) -> Cost:
+        return Cost(min(self.calls, other.calls), min(self.tokens, other.tokens), min(self.money, other.money))
+
+
+UNLIMITED = 1 << 62
+
+
+class Budget:
+    """One budget over all routes of a service."""
+
+    def __init__(self, limits: BudgetLimits, journal: Journal) -> None:
+        self.limits = limits
+        self.journal = journal
+        self._top = Cost(*(UNLIMITED if top is None else top for top in (limits.calls, limits.tokens, limits.money)))
+        self._limited = any(top is not None for top in (limits.calls, limits.tokens, limits.money))
+        leased, spent = journal.leased(), journal.spent()
+        before = Cost(leased.calls, leased.tokens, leased.money).at_least(Cost(spent.calls, spent.tokens, spent.money))
+        self.used = before
+        self.reserved = Cost()
+        self._leased = before
+        self._leasing = asyncio.Lock()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._ended = ""
+        self._deadline: float | None = None
+
+    @property
+    def ended(self) -> str:
+        """Why no more calls are made, or an empty text."""
+        return self._ended
+
+    def deadline(self) -> float:
+        """The loop's time at which ``seconds`` end; they run from the first call of this method."""
+        if self.limits.seconds is None:
+            return math.inf
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self.limits.seconds
+        return self._deadline
+
+    async def reserve(self, cost: Cost) -> None:
+        """Take ``cost`` (an upper bound) from the budget, durably leased, or raise ``BudgetSpent``.
+
+        Where it does not fit but others hold reservations, it waits: most are settled for less than they reserved.
+        """
+        while True:
+            self.check()
+            total = self.used + self.reserved + cost
+            if total.within(self._top):
+                break
+            if self.reserved == Cost():
+                self.end(self._over(total))
+                continue
+            await self._settled()
+        self.reserved += cost
+        try:
+            await self._lease()
+        except BaseException:
+            self.settle(cost, Cost())
+            raise
+
+    def settle(self, reserved: Cost, cost: Cost) -> None:
+        """An attempt ended: its reservation goes, its true cost stays."""
+        self.reserved -= reserved
+        self.used += cost
+        self._wake()
+
+    def check(self) -> None:
+        """Raise ``BudgetSpent`` where no call may be started any more."""
+        if not self._ended and self.limits.seconds is not None and asyncio.get_running_loop().time() >= self.deadline():
+            self.end(f"the time budget of {self.limits.seconds:g} s has passed")
+        if self._ended:
+            raise BudgetSpent(f"{self._ended}. Nothing is lost: raise the limit and resume the run.")
+
+    def end(self, reason: str) -> None:
+        """Start no more calls. The first reason stays."""
+        self._ended = self._ended or reason
+        self._wake()
+
+    def abort(self, error: BaseException) -> None:
+        """End all waits with this error."""
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_exception(error)
+
+    async def hand_back(self) -> None:
+        """Return what was leased and not used: the clean end of a session."""
+        async with self._leasing:
+            rest = self._leased - self.used - self.reserved
+            rest = rest.at_least(Cost())
+            if self._limited and rest != Cost():
+                await self.journal.lease(Lease(-rest.calls, -rest.tokens, -rest.money))
+                self._leased -= rest
+
+    async def _lease(self) -> None:
+        if not self._limited or (self.used + self.reserved).within(self._leased):
+            return
+        async with self._leasing:
+            need = self.used + self.reserved - self._leased
+            if need.within(Cost()):
+                return
+            block = Cost(*(0 if top == UNLIMITED else top // SHARES + 1 for top in (self._top.calls, self._top.tokens, self._top.money)))
+            more = need.at_least(block).at_most((self._top - self._leased).at_least(need)).at_least(Cost())
+            await self.journal.lease(Lease(more.calls, more.tokens, more.money))
+            self._leased += more
+
+    async def _settled(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _over(self, total: Cost) -> str:
+        for name, top, wanted, used in (
+            ("calls", self._top.calls, total.calls, self.used.calls),
+            ("tokens", self._top.tokens, total.tokens, self.used.tokens),
+            ("money (millionths of a US dollar)", self._top.money, total.money, self.used.money),
+        ):
+            if wanted > top:
+                return f"the budget of {top:,} {name} is spent: {used:,} used, the next call may need {wanted - used:,}"
+        return "the budget is spent"
+
+
+def upper_tokens(request: Request) -> tuple[int, int]:
+    """The most tokens that a request can have and bring: (prompt, completion).
+
+    No tokenizer in use makes more tokens than UTF-8 bytes, and templates add a bounded number. Attachments are not counted.
+    """
+    prompt = _bytes(request.blocks)
+    if request.kind == "complete":
+        return prompt + len(str(request.schema or "")), request.sampling.max_tokens
+    if request.kind == "embed":
+        return sum(len(text.encode()) + TEMPLATE_BLOCK for text in request.texts), 0
+    neutral = 0 if request.neutral is None else _bytes(request.neutral)
+    words = sum(len(option.encode()) + TEMPLATE_BLOCK for option in request.options)
+    prompts = 1 if request.neutral is None else 2
+    return (prompt + neutral) * len(request.options) + words * prompts, len(request.options) * prompts
+
+
+def upper_cost(request: Request, facts: BackendFacts) -> Cost:
+    """What one attempt can cost at most."""
+    prompt, completion = upper_tokens(request)
+    return Cost(1, prompt + completion, money(Usage(1, prompt, 0, completion), facts.prices))
+
+
+def money(usage: Usage, prices: Prices) -> int:
+    """Millionths of a US dollar, rounded up. Cached tokens cost as much as others where their price is not given."""
+    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    amount = (usage.prompt_tokens - cached) * prices.prompt + cached * (prices.cached or prices.prompt)
+    return math.ceil((amount + usage.completion_tokens * prices.completion) / 1_000_000)
+
+
+def _bytes(blocks: tuple[Block, ...]) -> int:
+    return TEMPLATE + sum(len(block.text.encode()) + TEMPLATE_BLOCK for block in blocks)

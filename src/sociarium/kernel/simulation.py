@@ -14,7 +14,7 @@ from sociarium.kernel.checking import Gate, checked
 from sociarium.kernel.delivery import Delivery
 from sociarium.kernel.environment import Environment, News
 from sociarium.kernel.errors import Interrupted, UsageError
-from sociarium.kernel.ledger import Ledger
+from sociarium.kernel.ledger import Ledger, Reported
 from sociarium.kernel.mind import Mind, Minds, Transitions
 from sociarium.kernel.population import Population
 from sociarium.kernel.protocols import Address, JournalEntry, Recorder
@@ -65,6 +65,7 @@ class Simulation:
         self.record = record
         self.delivery = Delivery(self.world, self.minds)
         self.on_tick: list[Callable[[TickRecord], None]] = []
+        self.on_events: list[Callable[[Reported], None]] = []  # for those who watch: in order of arrival
         self.sharing: Callable[[Lanes], Iterable[Lanes]] = self._share
         self.stopping = False
         self._events = 0  # ids given so far
@@ -104,7 +105,7 @@ class Simulation:
             self.close(phase.name, ledger)
         until = ledger.record.until = self.schedule.until()
         for name, outcome in self.world.advance(until).items():
-            ledger.report(name, outcome, None)
+            self.watched(ledger.report(name, outcome, None))
         self.close("advance", ledger)
         await self.commit(ledger, until)
 
@@ -123,6 +124,7 @@ class Simulation:
                 ledger.count(legal, declined)
                 ledger.refuse(turn, refused := [*refused, *declined])
                 fresh = [piece for name, outcome in outcomes.items() for piece in ledger.report(name, outcome, turn)]
+                self.watched(fresh)
                 self.delivery.within(turn, lanes, fresh)
                 self.delivery.refused(turn, refused)
 
@@ -140,6 +142,12 @@ class Simulation:
         for agents, time in ledger.wakes:
             self.schedule.wake(agents, time)
         ledger.wakes = []
+
+    def watched(self, fresh: Sequence[Reported]) -> None:
+        """Show events to those who watch, as they happen."""
+        for watch in self.on_events:
+            for piece in fresh:
+                watch(piece)
 
     async def commit(self, ledger: Ledger, until: int) -> None:
         """The end of a tick: learn, measure, and make it durable, all or nothing."""
@@ -185,7 +193,7 @@ class Simulation:
         else:
             memo = {}
         copied = copy.deepcopy(self, memo)
-        copied.on_tick = []
+        copied.on_tick, copied.on_events = [], []
         return copied
 
     def state(self) -> State:

@@ -1,0 +1,249 @@
+"""Run a scenario with its record and its models: start, resume, replay, branch. One run folder, one function a verb."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from sociarium.kernel.errors import Interrupted, ReplayMismatch, SociariumError, UsageError
+from sociarium.kernel.ledger import Reported
+from sociarium.kernel.protocols import Journal, NoJournal
+from sociarium.kernel.records import TickRecord
+from sociarium.kernel.simulation import Intervention, Simulation
+from sociarium.lab.scenario import Scenario
+from sociarium.lab.summary import Summary
+from sociarium.models.backend import Backend
+from sociarium.models.backends.recorded import RecordedBackend
+from sociarium.models.budget import BudgetLimits
+from sociarium.models.opening import open_backend
+from sociarium.models.request import BackendFacts
+from sociarium.models.service import ModelService
+from sociarium.record.branching import branch as branch_record
+from sociarium.record.manifest import build_manifest
+from sociarium.record.run import RunRecord
+
+Lookup = Callable[[str], type[Scenario]]
+FORCED_STOP = 2  # Ctrl-C pressed so often: stop at once
+
+
+@dataclass(slots=True)
+class Options:
+    """How to run, apart from what: none of it changes a result."""
+
+    budget: BudgetLimits = field(default_factory=BudgetLimits)
+    concurrency: int | None = None
+    timeout: float = 120.0  # seconds an attempt
+    snapshot_every: int = 1  # ticks
+    on_tick: Sequence[Callable[[TickRecord], None]] = ()
+    on_events: Sequence[Callable[[Reported], None]] = ()
+    backends: dict[str, Backend] = field(default_factory=dict[str, Backend])  # opened before, by spec: shared between runs
+    handle_signals: bool = False
+    interventions: Sequence[Intervention] = ()
+
+
+@dataclass(slots=True)
+class Finished:
+    """What a run came to. ``folder`` is None for runs in memory."""
+
+    folder: Path | None
+    ticks: int
+    digest: str
+    summary: Summary
+    last: TickRecord | None
+    simulation: Simulation
+
+
+async def start(scenario: Scenario, seed: int, folder: Path, options: Options | None = None) -> Finished:
+    """A new run, recorded in ``folder``."""
+    options = options or Options()
+    backends = opened(scenario, options)
+    manifest = build_manifest(
+        scenario=scenario.slug,
+        parameters=scenario.parameters(),
+        seed=seed,
+        models={route: {"spec": scenario.routes()[route], "facts": asdict(b.facts)} for route, b in backends.items()},
+        prompts=scenario.prompt_digests(),
+        extra={"budget": asdict(options.budget), "interventions": [asdict(i) for i in options.interventions]},
+    )
+    record = RunRecord.create(folder, manifest, snapshot_every=options.snapshot_every)
+    return await _carry_on(scenario, seed, record, backends, options)
+
+
+async def resume(folder: Path, find: Lookup, options: Options | None = None) -> Finished:
+    """Go on where a run was stopped or killed: last snapshot, committed ticks checked, open tick from the journal, then live."""
+    options = options or Options()
+    record = RunRecord.open(folder, mode="resume")
+    scenario, seed = of_manifest(record.manifest, find)
+    backends = opened(scenario, options)
+    for route, backend in backends.items():
+        _same_model(record.manifest, route, backend)
+    planned = [Intervention(**i) for i in record.manifest.get("interventions", [])]
+    options = replace(options, interventions=planned)
+    if options.budget == BudgetLimits():
+        options.budget = BudgetLimits(**record.manifest.get("budget", {}))
+    return await _carry_on(scenario, seed, record, backends, options)
+
+
+async def replay(folder: Path, find: Lookup, options: Options | None = None) -> Finished:
+    """Run a finished record again from its journal, with no model: the digest must be the same."""
+    options = options or Options()
+    record = RunRecord.open(folder, mode="replay")
+    scenario, seed = of_manifest(record.manifest, find)
+    recorded: dict[str, Backend] = {r: RecordedBackend(facts_of(m["facts"])) for r, m in record.manifest["models"].items()}
+    options = replace(options, interventions=[Intervention(**i) for i in record.manifest.get("interventions", [])], budget=BudgetLimits())
+    finished = await _carry_on(scenario, seed, record, recorded, options)
+    return finished
+
+
+async def branch(folder: Path, target: Path, at: int, settings: Mapping[str, Any], find: Lookup, options: Options | None = None) -> Finished:
+    """A new run that shares the first ``at`` ticks of another, and goes on with some parameters set anew."""
+    options = options or Options()
+    parent = RunRecord.open(folder, mode="read")
+    try:
+        scenario, seed = of_manifest(parent.manifest, find)
+        changed = scenario.changed(settings)
+        planned = [Intervention(**i) for i in parent.manifest.get("interventions", [])]
+    finally:
+        parent.close()
+    backends = opened(changed, options)
+    models = {route: {"spec": changed.routes()[route], "facts": asdict(b.facts)} for route, b in backends.items()}
+    extra = [*planned, *options.interventions]
+    changes = {"parameters": changed.parameters(), "models": models, "interventions": [asdict(i) for i in extra]}
+    record = branch_record(folder, target, at, changes)
+    return await _carry_on(changed, seed, record, backends, replace(options, interventions=extra))
+
+
+async def in_memory(scenario: Scenario, seed: int, options: Options | None = None) -> Finished:
+    """A run that keeps nothing: claims, pilots, sweeps of rule minds."""
+    options = options or Options()
+    simulation = _built(scenario, seed, options)
+    summary = _watch(simulation, options)
+    service = _service(opened(scenario, options), NoJournal(), seed, options)
+    simulation.door = service
+    ticks = await simulation.run()
+    if service is not None:
+        summary.models = service.summary()
+    return Finished(None, ticks, "", summary, summary.last, simulation)
+
+
+def opened(scenario: Scenario, options: Options) -> dict[str, Backend]:
+    """The scenario's models by route; one backend a spec, shared through ``options.backends``."""
+    for spec in scenario.routes().values():
+        if spec not in options.backends:
+            options.backends[spec] = open_backend(spec)
+    return {route: options.backends[spec] for route, spec in scenario.routes().items()}
+
+
+def of_manifest(manifest: Mapping[str, Any], find: Lookup) -> tuple[Scenario, int]:
+    """The scenario and the seed that a run folder names."""
+    try:
+        return find(str(manifest["scenario"])).of(manifest["parameters"]), int(manifest["seed"])
+    except KeyError as missing:
+        raise UsageError(f"the run's manifest names no {missing}: is this a run folder of sociarium?") from None
+
+
+def facts_of(plain: Mapping[str, Any]) -> BackendFacts:
+    """Backend facts from a manifest."""
+    from sociarium.models.request import Prices
+
+    return BackendFacts(**{**plain, "prices": Prices(**plain.get("prices", {}))})
+
+
+async def _carry_on(scenario: Scenario, seed: int, record: RunRecord, backends: Mapping[str, Backend], options: Options) -> Finished:
+    service = None
+    try:
+        simulation = _built(scenario, seed, options)
+        simulation.record = record
+        if record.mode == "resume" and (found := record.latest_snapshot()) is not None:
+            simulation.load(found[1])
+        summary = _watch(simulation, options)
+        service = simulation.door = _service(backends, record.journal, seed, options)
+        with _signals(simulation, service) if options.handle_signals else contextlib.nullcontext():
+            ticks = await simulation.run()
+        if service is not None:
+            summary.models = service.summary()
+        if record.mode != "replay":
+            record.set("summary", json.dumps(summary.plain()))
+        return Finished(record.folder, ticks, record.digest(), summary, summary.last, simulation)
+    except asyncio.CancelledError:
+        raise Interrupted("stopped at once; what was journalled is kept") from None
+    finally:
+        if service is not None:
+            await service.stop(0.0)
+            await service.budget.hand_back()
+        record.close()
+
+
+def _built(scenario: Scenario, seed: int, options: Options) -> Simulation:
+    simulation = scenario.build(seed)
+    simulation.interventions += list(options.interventions)
+    return simulation
+
+
+def _service(backends: Mapping[str, Backend], journal: Journal, seed: int, options: Options) -> ModelService | None:
+    if not backends:
+        return None
+    return ModelService(
+        backends, journal=journal, seed=seed, budget=options.budget, timeout=options.timeout, concurrency=options.concurrency
+    )
+
+
+def _watch(simulation: Simulation, options: Options) -> Summary:
+    summary = Summary()
+    simulation.on_tick += [summary.add, *options.on_tick]
+    simulation.on_events += list(options.on_events)
+    return summary
+
+
+def _same_model(manifest: Mapping[str, Any], route: str, backend: Backend) -> None:
+    recorded = manifest["models"].get(route, {}).get("facts", {})
+    if recorded and recorded.get("digest") != backend.facts.digest:
+        raise ReplayMismatch(
+            f"route {route!r}: the run was recorded with model {recorded.get('name')} ({str(recorded.get('digest'))[:12]}), but now "
+            f"{backend.facts.name} ({backend.facts.digest[:12]}) is there. Restore that model, or branch the run."
+        )
+
+
+class _signals:
+    """Ctrl-C once: no new call, ten seconds for those in flight. Twice: stop at once. SIGTERM counts as once."""
+
+    def __init__(self, simulation: Simulation, service: ModelService | None) -> None:
+        self.simulation = simulation
+        self.service = service
+        self.presses = 0
+        self.waiting: list[asyncio.Task[None]] = []
+
+    def __enter__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.task = asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.loop.add_signal_handler(number, self.pressed)
+
+    def __exit__(self, *details: object) -> Literal[False]:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.loop.remove_signal_handler(number)
+        return False
+
+    def pressed(self) -> None:
+        self.presses += 1
+        self.simulation.stopping = True
+        if self.presses >= FORCED_STOP and self.task is not None:
+            self.task.cancel()
+        elif self.service is not None:
+            self.waiting.append(self.loop.create_task(self.service.stop(10.0)))
+
+
+def measure(finished: Finished, name: str) -> np.ndarray[Any, Any]:
+    """A measure at the end of a run, one value a group."""
+    if finished.last is None or name not in finished.last.measures:
+        known = ", ".join(finished.last.measures) if finished.last else "none"
+        raise SociariumError(f"the run has no measure {name!r}; it has {known}")
+    return np.asarray(finished.last.measures[name])

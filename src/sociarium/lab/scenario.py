@@ -1,0 +1,151 @@
+"""A scenario: a Pydantic class whose fields are the parameters, and whose ``build`` composes a simulation."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import io
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from sociarium.kernel.errors import UsageError
+from sociarium.kernel.simulation import Simulation
+
+
+class Scenario(BaseModel):
+    """The base of all scenarios. A parameter says its unit by ``json_schema_extra={"unit": "months"}``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+
+    slug: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    progress: ClassVar[tuple[str, ...]] = ()  # event kinds worth showing while a run goes on
+    headline: ClassVar[tuple[str, ...]] = ()  # measures that sum a run up
+
+    model: str | None = Field(None, description="language model for the agents, such as local:smollm2; none: rule minds")
+
+    def build(self, seed: int) -> Simulation:
+        """A simulation with this seed, without record and without door: whoever runs it attaches them."""
+        raise NotImplementedError(type(self).__name__)
+
+    def routes(self) -> dict[str, str]:
+        """Which model answers which route."""
+        return {} if self.model is None else {"default": self.model}
+
+    def total_ticks(self) -> int | None:
+        """How many ticks a run has at most, where that is known: for the progress bar."""
+        return None
+
+    def told(self, kind: str, row: Mapping[str, Any]) -> str | None:
+        """One line for a person who watches, for an event of ``progress``; ``row`` has actor, name and the event's data."""
+        words = ", ".join(f"{name} {value}" for name, value in row.items() if name not in ("actor", "name"))
+        return f"{row.get('name', 'world')}: {words}"
+
+    def plot(self, folder: Path, target: Path) -> Path | None:
+        """Draw the run; None where this scenario has no picture."""
+        return None
+
+    def parameters(self) -> dict[str, Any]:
+        """Plain data, as the manifest keeps it."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """From settings as a person gives them: texts are read as YAML scalars, and may carry the parameter's unit."""
+        given: dict[str, Any] = {}
+        for name, value in settings.items():
+            if name not in cls.model_fields:
+                near = difflib.get_close_matches(name, cls.model_fields, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise UsageError(f"{cls.slug} has no parameter {name!r}{hint} See: sociarium describe {cls.slug}")
+            given[name] = _read(cls, name, value) if isinstance(value, str) else value
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "parameters"
+            raise UsageError(f"{cls.slug}: {where}: {first['msg']} (got {_short(first['input'])}). See: sociarium describe {cls.slug}") from None
+
+    def changed(self, settings: Mapping[str, Any]) -> Self:
+        """The same scenario with some parameters set anew."""
+        return type(self).of({**self.parameters(), **settings})
+
+    @classmethod
+    def home(cls) -> Path:
+        """The folder of this scenario's data: card, prompts, wordings."""
+        return Path(str(resources.files(cls.__module__.rpartition(".")[0])))
+
+    @classmethod
+    def prompt_digests(cls) -> dict[str, str]:
+        """BLAKE2b-128 of every prompt file, for the manifest."""
+        files = sorted((cls.home() / "prompts").rglob("*.md"))
+        return {str(f.relative_to(cls.home())): hashlib.blake2b(f.read_bytes(), digest_size=16).hexdigest() for f in files}
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Settings from a YAML file."""
+    try:
+        loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"there is no settings file {path}") from None
+    except (YAMLError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path} is not readable YAML: {_one_line(error)}") from None
+    if not isinstance(loaded, dict):
+        raise UsageError(f"{path} must hold a mapping of parameters, such as 'months: 12'")
+    return {str(name): value for name, value in loaded.items()}
+
+
+def parse_settings(pairs: list[str]) -> dict[str, str]:
+    """``k=v`` pairs of the command line."""
+    settings: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--set takes name=value, not {pair!r}")
+        settings[name.strip()] = value
+    return settings
+
+
+def _read(scenario: type[Scenario], name: str, text: str) -> Any:
+    """A YAML value; a number may be followed by the parameter's own unit, and by no other."""
+    field = scenario.model_fields[name]
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    unit = str(extra.get("unit", ""))
+    number, _, word = text.strip().partition(" ")
+    if word and _is_number(number) and _is_number_field(field.annotation):
+        if not unit:
+            raise UsageError(f"{scenario.slug}: {name} has no unit, but {word!r} was given: write {name}={number}")
+        if word.strip().rstrip("s") != unit.rstrip("s"):
+            raise UsageError(f"{scenario.slug}: {name} is in {unit}, not in {word!r}: write {name}={number} for {number} {unit}")
+        text = number
+    try:
+        return YAML(typ="safe", pure=True).load(io.StringIO(text))
+    except YAMLError as error:
+        raise UsageError(f"{scenario.slug}: {name}={_short(text)} is not a readable value: {_one_line(error)}") from None
+
+
+def _is_number_field(annotation: Any) -> bool:
+    return annotation in (int, float) or annotation in (int | None, float | None)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]

@@ -1,0 +1,58 @@
+"""What a run came to: outcome shares, refusals, measures, models and cost. Shares are never hidden (law 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sociarium.kernel.outcomes import GOOD
+from sociarium.kernel.records import TickRecord
+
+
+@dataclass(slots=True)
+class Summary:
+    """Grows tick by tick."""
+
+    ticks: int = 0
+    turns: dict[str, int] = field(default_factory=dict[str, int])  # agent-turns by outcome
+    fallbacks: int = 0
+    applied: dict[str, int] = field(default_factory=dict[str, int])
+    refused: dict[str, int] = field(default_factory=dict[str, int])
+    events: dict[str, int] = field(default_factory=dict[str, int])
+    measures: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    models: dict[str, Any] = field(default_factory=dict[str, Any])
+    last: TickRecord | None = None
+
+    def add(self, record: TickRecord) -> None:
+        self.ticks = record.tick + 1
+        for name, count in record.shares().items():
+            self.turns[name] = self.turns.get(name, 0) + count
+        self.fallbacks += sum(rows.fallbacks for rows in record.outcomes)
+        for name, count in record.applied.items():
+            self.applied[name] = self.applied.get(name, 0) + count
+        for refusal in record.refusals:
+            self.refused[refusal.action] = self.refused.get(refusal.action, 0) + 1
+        for name, count in record.counts.items():
+            self.events[name] = self.events.get(name, 0) + count
+        self.last = record
+
+    @property
+    def good_share(self) -> float:
+        """Agent-turns that ended ok or repaired, as a share of all."""
+        total = sum(self.turns.values())
+        good = sum(self.turns.get(status.name.lower(), 0) for status in GOOD)
+        return good / total if total else 1.0
+
+    def plain(self) -> dict[str, Any]:
+        final = self.last.measures if self.last is not None else {}
+        few = {name: [None if v != v else float(v) for v in values[:1000]] for name, values in final.items()}
+        return {
+            "ticks": self.ticks,
+            "agent_turns": self.turns,
+            "fallbacks": self.fallbacks,
+            "applied": self.applied,
+            "refused": self.refused,
+            "events": self.events,
+            "measures": few,
+            "models": self.models,
+        }

@@ -26,7 +26,7 @@ from sociarium.models.budget import BudgetLimits
 from sociarium.models.opening import open_backend
 from sociarium.models.request import BackendFacts
 from sociarium.models.service import ModelService
-from sociarium.record.branching import branch as branch_record
+
 from sociarium.record.manifest import build_manifest
 from sociarium.record.run import RunRecord
 
@@ -45,6 +45,7 @@ class Options:
     on_tick: Sequence[Callable[[TickRecord], None]] = ()
     on_events: Sequence[Callable[[Reported], None]] = ()
     backends: dict[str, Backend] = field(default_factory=dict[str, Backend])  # opened before, by spec: shared between runs
+    on_built: Sequence[Callable[[Scenario, Simulation], None]] = ()
     handle_signals: bool = False
     interventions: Sequence[Intervention] = ()
 
@@ -53,6 +54,8 @@ class Options:
 class Finished:
     """What a run came to. ``folder`` is None for runs in memory."""
 
+    scenario: Scenario
+    seed: int
     folder: Path | None
     ticks: int
     digest: str
@@ -65,14 +68,9 @@ async def start(scenario: Scenario, seed: int, folder: Path, options: Options | 
     """A new run, recorded in ``folder``."""
     options = options or Options()
     backends = opened(scenario, options)
-    manifest = build_manifest(
-        scenario=scenario.slug,
-        parameters=scenario.parameters(),
-        seed=seed,
-        models={route: {"spec": scenario.routes()[route], "facts": asdict(b.facts)} for route, b in backends.items()},
-        prompts=scenario.prompt_digests(),
-        extra={"budget": asdict(options.budget), "interventions": [asdict(i) for i in options.interventions]},
-    )
+    models = {route: {"spec": scenario.routes()[route], "facts": asdict(backend.facts)} for route, backend in backends.items()}
+    manifest = build_manifest(scenario.slug, scenario.parameters(), seed, models=models, prompts=scenario.prompt_digests())
+    manifest |= {"budget": asdict(options.budget), "interventions": [asdict(i) for i in options.interventions]}
     record = RunRecord.create(folder, manifest, snapshot_every=options.snapshot_every)
     return await _carry_on(scenario, seed, record, backends, options)
 
@@ -117,6 +115,8 @@ async def branch(folder: Path, target: Path, at: int, settings: Mapping[str, Any
     models = {route: {"spec": changed.routes()[route], "facts": asdict(b.facts)} for route, b in backends.items()}
     extra = [*planned, *options.interventions]
     changes = {"parameters": changed.parameters(), "models": models, "interventions": [asdict(i) for i in extra]}
+    from sociarium.record.branching import branch as branch_record
+
     record = branch_record(folder, target, at, changes)
     return await _carry_on(changed, seed, record, backends, replace(options, interventions=extra))
 
@@ -131,7 +131,7 @@ async def in_memory(scenario: Scenario, seed: int, options: Options | None = Non
     ticks = await simulation.run()
     if service is not None:
         summary.models = service.summary()
-    return Finished(None, ticks, "", summary, summary.last, simulation)
+    return Finished(scenario, seed, None, ticks, "", summary, summary.last, simulation)
 
 
 def opened(scenario: Scenario, options: Options) -> dict[str, Backend]:
@@ -172,7 +172,7 @@ async def _carry_on(scenario: Scenario, seed: int, record: RunRecord, backends: 
             summary.models = service.summary()
         if record.mode != "replay":
             record.set("summary", json.dumps(summary.plain()))
-        return Finished(record.folder, ticks, record.digest(), summary, summary.last, simulation)
+        return Finished(scenario, seed, record.folder, ticks, record.digest(), summary, summary.last, simulation)
     except asyncio.CancelledError:
         raise Interrupted("stopped at once; what was journalled is kept") from None
     finally:
@@ -185,6 +185,8 @@ async def _carry_on(scenario: Scenario, seed: int, record: RunRecord, backends: 
 def _built(scenario: Scenario, seed: int, options: Options) -> Simulation:
     simulation = scenario.build(seed)
     simulation.interventions += list(options.interventions)
+    for call in options.on_built:
+        call(scenario, simulation)
     return simulation
 
 

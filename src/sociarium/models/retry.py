@@ -11,7 +11,7 @@ from sociarium.models.backend import CallFailed
 TIMEOUTS = frozenset({"connect_timeout", "read_timeout"})
 
 # Failures in which the server refused or never saw the request. All others may have been billed.
-UNBILLED = frozenset({"rate_limited", "unavailable", "server_error", "context_too_long", "unauthorised", "connect_timeout"})
+UNBILLED = frozenset({"bad_request", "rate_limited", "unavailable", "server_error", "context_too_long", "unauthorised", "connect_timeout"})
 
 
 @dataclass(frozen=True, slots=True)

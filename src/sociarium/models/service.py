@@ -27,6 +27,7 @@ from sociarium.models.backend import Backend
 from sociarium.models.budget import Budget, BudgetLimits
 from sociarium.models.channel import Channel, Clock
 from sociarium.models.mismatch import difference
+from sociarium.models.prices import UNKNOWN
 from sociarium.models.prompts import prompt
 from sociarium.models.request import Reply, Request, draw, key_from, request_id
 from sociarium.models.retry import RetryPolicy
@@ -68,6 +69,8 @@ class ModelService:
             if id(backend) not in channels:
                 channels[id(backend)] = Channel(backend, concurrency)
         self._channels = {name: channels[id(backend)] for name, backend in routes.items()}
+        if self.budget.limits.money is not None:
+            _refuse_unpriced(self._channels)
         self._flying: dict[str, asyncio.Future[Answer | None]] = {}
 
     async def ask(self, request: Request, address: Address, *, route: str = "default") -> Reply:
@@ -200,6 +203,15 @@ def _repair(request: Request, first: Answer) -> Request:
     words = prompt("repair", error=first.reply.error, schema=json.dumps(request.schema, ensure_ascii=False, sort_keys=True))
     said = Block(shown, origin="model", trust=Trust.AGENT, role="assistant")
     return replace(request, blocks=(*request.blocks, said, Block(words, origin="models/repair")))
+
+
+def _refuse_unpriced(channels: Mapping[str, Channel]) -> None:
+    for name, channel in channels.items():
+        if channel.facts.prices.dated == UNKNOWN:
+            raise UsageError(
+                f"A budget of money cannot be held on route {name!r}: the prices of {channel.facts.name} are not known. Give them with "
+                f"its name, in US dollars per million tokens: ?price=...&price_completion=..."
+            )
 
 
 def _once(channels: Iterable[Channel]) -> list[Channel]:

@@ -19,6 +19,7 @@ from sociarium.lab.statistics import mean_interval
 from sociarium.models.backend import Backend
 from sociarium.models.budget import BudgetLimits
 
+COUNTED = ("calls", "cached", "shared", "prompt_tokens", "cached_tokens", "completion_tokens", "money_microdollars")
 FEW_ROWS = 12  # events of one batch that are shown one by one
 
 
@@ -138,10 +139,10 @@ def cost_lines(finished: list[Finished]) -> list[str]:
     used = [one.summary.models for one in finished if one.summary.models]
     if not used:
         return []
-    total = {key: sum(one.get(key, 0) for one in used) for key in ("calls", "cached", "shared", "prompt_tokens", "cached_tokens", "completion_tokens", "money_microdollars")}
+    total = {key: sum(one.get(key, 0) for one in used) for key in COUNTED}
     reused = total["cached_tokens"] / total["prompt_tokens"] if total["prompt_tokens"] else 0.0
     return [
         f"model: {total['calls']:,} calls ({total['shared']:,} shared, {total['cached']:,} from the record), "
         f"{total['prompt_tokens']:,} prompt tokens ({reused:.0%} reused from the prefix cache), {total['completion_tokens']:,} generated, "
-        f"${total["money_microdollars"] / 1e6:.4f}"
+        f"${total['money_microdollars'] / 1e6:.4f}"
     ]

@@ -1,0 +1,5 @@
+"""``python -m sociarium``."""
+
+from sociarium.cli.main import main
+
+main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ def clean_column(array: NDArray[Any], where: str) -> NDArray[Any]:
         return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
     if array.dtype.kind not in "OU":
         raise RecordError(f"{where} has dtype {array.dtype}: events and measures hold numbers, booleans or strings.")
-    values = cast("list[Any]", array.ravel().tolist())
+    values = array.ravel().tolist()
     result = np.empty(len(values), dtype=object)
     for place, value in enumerate(values):
         if value is not None and not isinstance(value, str):

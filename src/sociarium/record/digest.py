@@ -128,11 +128,11 @@ def _buffer(part: NDArray[Any]) -> Buffer:
             part[missing] = np.nan
     elif part.dtype.kind in "mMSU":
         return part.tobytes()  # these kinds do not offer the buffer protocol
-    return memoryview(part).cast("B")
+    return part.data.cast("B")
 
 
 def _string_chunks(array: NDArray[Any], where: str) -> Iterator[Buffer]:
-    flat = cast("list[Any]", array.ravel().tolist())
+    flat: list[Any] = array.ravel().tolist()
     for start in range(0, len(flat), STRING_ROWS):
         yield _encode_strings(flat[start : start + STRING_ROWS], where)
 

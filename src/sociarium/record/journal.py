@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -38,8 +39,7 @@ class RunJournal:
         self._head = _head(reader, self.count)
         self._inherits = reader.execute("SELECT 1 FROM inherited LIMIT 1").fetchone() is not None
         self._spent = _spent(reader)
-        self._leased = Lease(*reader.execute("SELECT total(calls), total(tokens), total(money) FROM leases").fetchone())
-        self._leased = Lease(int(self._leased.calls), int(self._leased.tokens), int(self._leased.money))
+        self._leased = Lease(*map(int, reader.execute("SELECT total(calls), total(tokens), total(money) FROM leases").fetchone()))
 
     def find(self, address: Address) -> JournalEntry | None:
         """The entry at an address. The reply counts as used: the digest of its tick covers it."""
@@ -112,7 +112,7 @@ class RunJournal:
         return sorted((self._entry(row) for row in rows), key=lambda entry: entry.address)
 
     def _entry(self, row: Row) -> JournalEntry:
-        return decode_entry(row, lambda digest: _block(self._reader, digest))
+        return decode_entry(row, partial(_block, self._reader))
 
     def _exists(self, address: Address) -> bool:
         return self._reader.execute(f"SELECT 1 FROM journal WHERE {ADDRESS}", astuple(address)).fetchone() is not None
@@ -130,8 +130,7 @@ class RunJournal:
             if len(self._stored_blocks) > KNOWN_BLOCKS:
                 self._stored_blocks.clear()
             self._stored_blocks.update(digest for digest, _ in fresh)
-        self._head = seal(self._head, *row)
-        connection.execute(_INSERT, (*row, self._head))
+        self._head = insert_sealed(connection, self._head, row)
         connection.execute(f"DELETE FROM started WHERE lost = 0 AND {ADDRESS}", row[:8])
         self.count += 1
 
@@ -174,7 +173,7 @@ def encode_entry(entry: JournalEntry) -> tuple[Row, dict[str, str]]:
     return (*astuple(entry.address), *texts, vectors, *map(int, spent), float(usage.seconds), attempts, entry.source), blocks
 
 
-def decode_entry(row: Row, block: Any) -> JournalEntry:
+def decode_entry(row: Row, block: Callable[[str], Any]) -> JournalEntry:
     """``row`` as the table holds it, id first; ``block`` gives a block's content by digest."""
     request = json.loads(row[10])
     for name in BLOCK_LISTS:
@@ -187,12 +186,19 @@ def decode_entry(row: Row, block: Any) -> JournalEntry:
         dtype, shape = reply["vectors"]
         values = np.frombuffer(row[12], np.dtype(dtype)).reshape(shape)
         reply["vectors"] = values.astype(np.float64).tolist()
-    usage = Usage(*row[13:18], row[18])
+    usage = Usage(row[13], row[14], row[15], row[16], row[17], row[18])
     return JournalEntry(Address(*row[1:9]), row[9], request, reply, usage, tuple(json.loads(row[19])), row[20])
 
 
 def reply_digest(reply: str, vectors: bytes | None) -> str:
     return hash_items("reply", (reply, vectors or b""))
+
+
+def insert_sealed(connection: sqlite3.Connection, head: str, row: Row) -> str:
+    """Write a row, sealed over itself and the seal before it. Returns its seal, the new head of the chain."""
+    head = seal(head, *row)
+    connection.execute(_INSERT, (*row, head))
+    return head
 
 
 def note_lost(connection: sqlite3.Connection) -> None:
@@ -229,7 +235,7 @@ def _split_vectors(reply: Mapping[str, Any]) -> tuple[dict[str, Any], bytes | No
     vectors = plain.get("vectors")
     if not isinstance(vectors, list | tuple) or not vectors:
         return plain, None
-    rows = cast("list[Any]", list(cast("list[Any]", vectors)))
+    rows = list(cast("list[Any]", vectors))
     if len({len(row) for row in rows}) != 1 or not all(type(value) is float for row in rows for value in row):
         return plain, None
     exact = np.array(rows, dtype="<f8")
@@ -252,4 +258,4 @@ def _spent(reader: sqlite3.Connection) -> Usage:
     names = ("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "money")
     sums = ", ".join(f"coalesce(sum({name}), 0)" for name in names)
     row = reader.execute(f"SELECT {sums}, total(seconds) FROM journal WHERE source = 'live'").fetchone()
-    return Usage(*(int(value) for value in row[:5]), float(row[5]))
+    return Usage(int(row[0]), int(row[1]), int(row[2]), int(row[3]), int(row[4]), float(row[5]))

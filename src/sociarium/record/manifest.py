@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sociarium.record.schema import FORMAT
 
@@ -61,7 +61,7 @@ def differences(recorded: Mapping[str, Any], now: Mapping[str, Any], path: str =
         place = f"{path}.{key}" if path else key
         old, new = recorded.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            lines += differences(old, new, place)
+            lines += differences(cast("Mapping[str, Any]", old), cast("Mapping[str, Any]", new), place)
         elif old != new and place != "created":
             lines.append(f"{place}: {old!r} then, {new!r} now")
     return lines

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +46,7 @@ class MemoryJournal:
         if entry.address in self._entries:
             raise RecordError(f"The journal already holds a reply at {entry.address}. An address is asked once; number parallel questions.")
         row, blocks = encode_entry(entry)
-        kept = decode_entry((0, *row), lambda digest: _parse(blocks[digest]))  # what a record on disk would give back
+        kept = decode_entry((0, *row), lambda digest: json.loads(blocks[digest]))  # what a record on disk would give back
         self._entries[entry.address] = kept
         self._keys.setdefault(entry.key, []).append(kept)
         self._started.discard(entry.address)
@@ -138,9 +139,3 @@ class MemoryRecord:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-
-def _parse(text: str) -> Mapping[str, Any]:
-    import json
-
-    return json.loads(text)

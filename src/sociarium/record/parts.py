@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sociarium.kernel.errors import RecordError
 from sociarium.kernel.records import EventRows
-from sociarium.record.columns import Description, describe, tag
+from sociarium.record.columns import describe, tag
 from sociarium.record.digest import hash_bytes, to_json
 from sociarium.record.files import inside, publish, sync_file
 from sociarium.record.schema import seal
@@ -141,8 +141,4 @@ def _array(series: pl.Series, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
     return series.to_numpy().astype(np.dtype(dtype), copy=False)
 
 
-def kinds_to_roll(counts: Mapping[str, int], limit: int) -> list[str]:
-    return sorted(kind for kind, count in counts.items() if count > limit)
-
-
-__all__ = ["FIXED", "FOLDER", "OWN", "Description", "kinds_to_roll", "read_batch", "roll", "write_large", "write_part"]
+__all__ = ["FIXED", "FOLDER", "OWN", "read_batch", "roll", "write_large", "write_part"]

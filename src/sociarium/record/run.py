@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -21,6 +22,7 @@ from sociarium.record.journal import RunJournal, note_lost
 from sociarium.record.lock import RunLock
 from sociarium.record.ticks import (
     GENESIS,
+    LARGE_BATCH,
     EncodedTick,
     cleaned,
     encode_tick,
@@ -78,6 +80,7 @@ class RunRecord:
         self._chain = self._chain_after(self._durable)
         self._leaves: dict[str, str] | None = None
         self._waiting: list[EncodedTick] = []
+        self._loose = {str(kind): int(count) for kind, count in self._reader.execute(_LOOSE)}  # kind -> rows in the database
         self._final: str | None = None
 
     @classmethod
@@ -177,6 +180,12 @@ class RunRecord:
         text = value if isinstance(value, str) else to_json(value)
         self._writer.wait(lambda connection: _put(connection, key, text))
 
+    def edit(self, work: Work) -> None:
+        """One transaction of the record's own tools (branching). Open the run again afterwards."""
+        if self._writer is None:
+            raise RecordError(f"The run in {self.folder} is opened to {self.mode}: nothing can be written.")
+        self._writer.wait(work)
+
     def get(self, key: str) -> str | None:
         """A fact as it was set: a string, or JSON text."""
         row = self._reader.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -186,7 +195,7 @@ class RunRecord:
         """A committed tick, read back."""
         if not 0 <= tick < self._durable:
             raise RecordError(f"The run in {self.folder} has {self._durable} ticks; there is no tick {tick}.")
-        return load_tick(self._reader, tick, lambda batch: parts.read_batch(self.folder, self._reader, batch))
+        return load_tick(self._reader, tick, partial(parts.read_batch, self.folder, self._reader))
 
     def close(self) -> None:
         """Write what waits, mark an unfinished run as paused, and let go of the lock. Closing twice is harmless."""
@@ -226,6 +235,9 @@ class RunRecord:
         state = None if found is None else found.digest
         digest = tick_digest(tick_parts(record, replies, state))
         self._chain = link(self._chain, digest)
+        for rows in record.events:
+            if len(rows) <= LARGE_BATCH:
+                self._loose[rows.kind] = self._loose.get(rows.kind, 0) + len(rows)
         return encode_tick(record, (replies, state, self._leaf_changes(found), digest, self._chain))
 
     def _leaf_changes(self, found: Survey | None) -> str | None:
@@ -260,12 +272,11 @@ class RunRecord:
         return work
 
     async def _roll(self) -> None:
+        """Move kinds of events that have grown past the limit out of the database."""
         assert self._writer is not None
-        query = "SELECT kind, sum(count) FROM batches WHERE part IS NULL GROUP BY kind"
-        if self._durable % self.cadence.group and self._durable != self._written:
-            return
-        for kind in parts.kinds_to_roll(dict(self._reader.execute(query).fetchall()), self.cadence.roll):
-            await self._writer.run(lambda connection, kind=kind: parts.roll(self.folder, connection, kind))
+        for kind in sorted(kind for kind, count in self._loose.items() if count > self.cadence.roll):
+            self._loose[kind] = 0
+            await self._writer.run(partial(_roll_kind, self.folder, kind))
 
     def _compare(self, record: TickRecord, simulation: Stateful) -> None:
         found = survey(simulation.state()) if self._digest_due(record.tick) else None
@@ -280,6 +291,13 @@ class RunRecord:
     def _chain_after(self, ticks: int) -> str:
         row = self._reader.execute("SELECT chain FROM ticks WHERE tick = ?", (ticks - 1,)).fetchone()
         return GENESIS if row is None else str(row[0])
+
+
+_LOOSE = "SELECT kind, sum(count) FROM batches WHERE part IS NULL GROUP BY kind"
+
+
+def _roll_kind(folder: Path, kind: str, connection: sqlite3.Connection) -> None:
+    parts.roll(folder, connection, kind)
 
 
 def _put(connection: sqlite3.Connection, key: str, value: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -82,11 +82,11 @@ class _Walk:
         if isinstance(value, np.ndarray):
             return self.array(cast("NDArray[Any]", value), path), True
         if isinstance(value, np.generic):
-            value = value.item()
+            return self.node(cast("Any", value).item(), path, depth)
         if isinstance(value, Mapping):
             return self.mapping(cast("Mapping[Any, Any]", value), path, depth)
         if isinstance(value, list | tuple):
-            return self.sequence(list(cast("list[Any]", value)), path, depth)
+            return self.sequence(list(cast("Sequence[Any]", value)), path, depth)
         if value is None or isinstance(value, bool | int | float | str):
             return value, False
         if isinstance(value, bytes):

@@ -122,7 +122,15 @@ class Writer:
                 self.failure = RecordError(f"The writer of {self._folder} stopped by a fault of its own. Resume the run from its folder.")
             _resolve([*group, *self._rest()], self.failure)
             if connection is not None:
+                self._take_log_back(connection)
                 connection.close()
+
+    def _take_log_back(self, connection: sqlite3.Connection) -> None:
+        """A closed run is one file, readable also from a read-only disk. Where others read on, the log just stays."""
+        if self.failure is None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("PRAGMA busy_timeout = 0")
+                connection.execute("PRAGMA journal_mode = DELETE")
 
     def _try_connect(self) -> sqlite3.Connection | None:
         try:
@@ -175,6 +183,8 @@ def write_error(folder: Path, error: Exception) -> RecordError:
         cause, mend = "the disk is full", "Free some space"
     elif "readonly" in text or "Permission" in text:
         cause, mend = "the folder cannot be written", "Check its permissions"
+    elif "locked" in text:
+        cause, mend = "another process holds its database", "End that process"
     else:
         cause, mend = f"the disk failed ({text})", "Check the disk"
     return RecordError(

@@ -1,0 +1,1 @@
+"""Groups of agents that talk: who speaks next, when a talk ends, what is kept of it."""

@@ -113,7 +113,7 @@ class Choice(Argument):
 
     def wrong(self, values: Array) -> NDArray[np.bool_] | None:
         allowed = set(self.options)
-        bad = np.fromiter((v not in allowed for v in values), np.bool_, len(values))
+        bad = np.fromiter((not isinstance(v, str) or v not in allowed for v in values), np.bool_, len(values))
         return bad if bad.any() else None
 
     def legal(self) -> str:
@@ -214,13 +214,15 @@ class ActionTable:
 class Actions:
     """What a batch of agents decided: one table an action, and how each agent's turn ended.
 
-    ``status`` and ``fallback`` are aligned with the turn's agents; None means ok for all, and no fallback.
+    ``status`` and ``fallback`` are aligned with the turn's agents; None means ok for all, and no fallback. ``refused`` holds rows
+    that were taken out (by a gate, say), each with the reason its agent is told: action, agents, reason.
     """
 
     tables: dict[str, ActionTable] = field(default_factory=dict[str, ActionTable])
     status: NDArray[np.uint8] | None = None
     fallback: NDArray[np.bool_] | None = None
     reasons: dict[int, str] = field(default_factory=dict[int, str])
+    refused: list[tuple[str, AgentIds, str]] = field(default_factory=list[tuple[str, AgentIds, str]])
 
     @classmethod
     def one(cls, turn: Turn, name: str, agents: AgentIds | None = None, **columns: ArrayLike) -> Actions:
@@ -245,6 +247,12 @@ class Actions:
         self.status[agent_row], self.fallback[agent_row] = status, fallback
         if reason:
             self.reasons[int(turn.agents[agent_row])] = reason
+
+    def refuse(self, name: str, rows: NDArray[np.bool_], reason: str) -> None:
+        """Take rows out of the table ``name`` (its full name); their agents are told why."""
+        table = self.tables[name]
+        self.refused.append((name, table.agents[rows], reason))
+        self.tables[name] = table.where(~rows)
 
     def of(self, environment: str) -> dict[str, ActionTable]:
         """The tables of one environment, under their short names."""
@@ -301,7 +309,11 @@ def _typed(spec: ActionSpec, name: str, value: ArrayLike, size: int) -> Array:
     if wanted.kind in "ib" and array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
         raise UsageError(f"argument {name!r} of {spec.full} takes whole numbers; round them before")
     array = array.astype(wanted, copy=False)
-    return np.broadcast_to(array, (size,)) if array.ndim == 0 else array
+    if array.ndim == 0:
+        return np.broadcast_to(array, (size,))
+    if len(array) != size:
+        raise UsageError(f"argument {name!r} of {spec.full} has {len(array)} values for {size} agents; give one a row, or one for all")
+    return array
 
 
 def _joined(first: ActionTable, second: ActionTable) -> ActionTable:
@@ -316,18 +328,31 @@ def bounded(spec: ActionSpec, name: str, **bounds: Any) -> ActionSpec:
     return replace(spec, arguments=arguments)
 
 
+def in_turn_order(table: ActionTable, agents: AgentIds) -> ActionTable:
+    """The same rows in the order of the turn's agents, several of one agent as they were: never in order of arrival."""
+    if table.agents is agents or np.array_equal(table.agents, agents):
+        return table
+    where = np.argsort(agents, kind="stable")
+    position = where[np.searchsorted(agents, table.agents, sorter=where).clip(max=len(where) - 1)]
+    if (position[1:] >= position[:-1]).all():
+        return table
+    order = np.argsort(position, kind="stable")
+    return ActionTable(table.agents[order], {key: column[order] for key, column in table.columns.items()})
+
+
 def merged(parts: Sequence[tuple[Turn, Actions]], turn: Turn) -> Actions:
     """The actions of several minds in one turn, each decided over its own part of the agents; rows in agent order."""
     out = Actions()
-    for _, actions in parts:
+    for part, actions in parts:
         for name, table in actions.tables.items():
+            if table.agents is not part.agents and not (mine := np.isin(table.agents, part.agents)).all():
+                out.refused.append((name, table.agents[~mine], "not this agent's turn"))  # no mind acts for another's agent
+                table = table.where(mine)
             out.tables[name] = _joined(out.tables[name], table) if name in out.tables else table
         out.reasons.update(actions.reasons)
+        out.refused += actions.refused
     where = np.argsort(turn.agents, kind="stable")
-    for name, table in out.tables.items():
-        position = where[np.searchsorted(turn.agents, table.agents, sorter=where).clip(max=len(where) - 1)]
-        order = np.argsort(position, kind="stable")
-        out.tables[name] = ActionTable(table.agents[order], {key: column[order] for key, column in table.columns.items()})
+    out.tables = {name: in_turn_order(table, turn.agents) for name, table in out.tables.items()}
     if any(actions.status is not None for _, actions in parts):
         out.status, out.fallback = np.zeros(len(turn.agents), np.uint8), np.zeros(len(turn.agents), np.bool_)
         for part, actions in parts:

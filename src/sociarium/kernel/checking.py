@@ -7,12 +7,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sociarium.kernel.actions import Actions, ActionTable
+from sociarium.kernel.actions import Actions, ActionSpec, ActionTable, in_turn_order
+from sociarium.kernel.errors import UsageError
+from sociarium.kernel.outcomes import Status
 from sociarium.kernel.turn import Observations, Turn
 
 
 class Gate(Protocol):
-    """Moderation, approval, defence, interception: pass, change or refuse each row, with a reason."""
+    """Moderation, approval, defence, interception: pass, change or refuse each row (``Actions.refuse``), with a reason."""
 
     async def review(self, turn: Turn, seen: Observations, actions: Actions) -> Actions: ...
 
@@ -21,28 +23,51 @@ Refused = list[tuple[str, NDArray[np.int64], str]]
 
 
 def checked(turn: Turn, actions: Actions) -> tuple[Actions, Refused]:
-    """The rows that may be carried out, and those that may not, each with the reason its agent is told."""
-    refused: Refused = []
+    """The rows that may be carried out, in the order of the turn's agents, and those that may not, each with the reason its agent
+    is told. Whoever tried something outside the legal set has the status ``illegal``."""
+    illegal: Refused = []
     offered = {spec.full: spec for spec in turn.offers}
     kept: dict[str, ActionTable] = {}
+    same = True
     for name, table in actions.tables.items():
         if name not in offered:
-            refused.append((name, table.agents, "not on offer now"))
+            illegal.append((name, table.agents, "not on offer now"))
+            same = False
             continue
-        if table.agents is not turn.agents and not _all_in(table.agents, turn.agents):
-            mine = np.isin(table.agents, turn.agents)
-            refused.append((name, table.agents[~mine], "not this agent's turn"))
-            table = table.where(mine)
-        for argument, values in table.columns.items():
-            declared = offered[name].arguments[argument]
-            wrong = declared.wrong(values)
-            if wrong is not None:
-                refused.append((name, table.agents[wrong], f"{argument} must be {declared.legal()}"))
-                table = table.where(~wrong)
-        kept[name] = table
-    if not refused:
+        kept[name] = _checked(turn, offered[name], table, illegal)
+        same = same and kept[name] is table
+    refused = [*actions.refused, *illegal]
+    if same:
         return actions, refused
+    for _, agents, reason in illegal:
+        _mark_illegal(turn, actions, agents, reason)
     return Actions(kept, actions.status, actions.fallback, actions.reasons), refused
+
+
+def _checked(turn: Turn, spec: ActionSpec, table: ActionTable, illegal: Refused) -> ActionTable:
+    """The legal rows of one table; the others go to ``illegal``, each once, for the first thing that is wrong with it."""
+    if table.columns.keys() != spec.arguments.keys():
+        raise UsageError(f"action {spec.full} takes {list(spec.arguments)}; its table has the columns {list(table.columns)}")
+    if table.agents is not turn.agents and not _all_in(table.agents, turn.agents):
+        mine = np.isin(table.agents, turn.agents)
+        illegal.append((spec.full, table.agents[~mine], "not this agent's turn"))
+        table = table.where(mine)
+    for name, argument in spec.arguments.items():
+        wrong = argument.wrong(table.columns[name])
+        if wrong is not None:
+            illegal.append((spec.full, table.agents[wrong], f"{name} must be {argument.legal()}"))
+            table = table.where(~wrong)
+    return in_turn_order(table, turn.agents)
+
+
+def _mark_illegal(turn: Turn, actions: Actions, agents: NDArray[np.int64], reason: str) -> None:
+    """Status ``illegal`` for those of the turn whose own report was that all went well."""
+    if actions.status is None:
+        actions.status = np.zeros(len(turn.agents), np.uint8)
+    rows = np.flatnonzero(np.isin(turn.agents, agents) & (actions.status <= Status.REPAIRED))
+    actions.status[rows] = Status.ILLEGAL
+    for row in rows:
+        actions.reasons.setdefault(int(turn.agents[row]), reason)
 
 
 def _all_in(some: NDArray[np.int64], among: NDArray[np.int64]) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sociarium.kernel.environment import Events, News
-from sociarium.kernel.ledger import EMPTY, Reported
-from sociarium.kernel.mind import Minds
+from sociarium.kernel.environment import News
+from sociarium.kernel.ledger import EMPTY, Closed, Reported
+from sociarium.kernel.mind import Minds, told_to
 from sociarium.kernel.turn import Lanes, Turn
 from sociarium.kernel.world import World
 
@@ -23,70 +23,91 @@ class Delivery:
         self.world = world
         self.minds = minds
 
-    def hearers(self) -> Ints:
-        """All agents whose mind hears, ascending."""
-        parts = [self.minds.of(number) for number, mind in enumerate(self.minds.all) if mind.hears]
-        return np.sort(np.concatenate(parts)) if parts else EMPTY
-
     def within(self, turn: Turn, lanes: Lanes, pieces: list[Reported]) -> None:
         """Tell those in the lane who may know, at once."""
-        hearers = self.hearers() if pieces else EMPTY
-        if not len(hearers):
+        if not len(self.minds.hearers):
             return
-        news: list[News] = []
-        for piece in pieces:
-            in_lane = {int(lane): np.intersect1d(lanes.members(int(lane)), hearers) for lane in np.unique(piece.lanes)}
-            heard = self._recipients(piece, hearers, lambda row, p=piece, known=in_lane: known[int(p.lanes[row])])
-            piece.heard = heard
-            if any(len(who) for who in heard):
-                news.append(_news(piece, turn.tick, turn.time, turn.phase.name, heard))
-        self.minds.notice(news)
+        heard: list[News] = []
+        known: dict[tuple[int, int], Ints] = {}
 
-    def outside(self, closed: list[tuple[News, list[Reported]]]) -> None:
-        """Tell everybody else who may know, at the close."""
-        hearers = self.hearers() if closed else EMPTY
-        if not len(hearers):
+        def members(lane: int, group: int) -> Ints:
+            if (lane, group) not in known:
+                known[lane, group] = self._of_group(np.intersect1d(lanes.members(lane), self.minds.hearers), group)
+            return known[lane, group]
+
+        for piece in pieces:
+            piece.heard = _recipients(piece, members)
+            told = told_to(_news(piece, turn), piece.heard)
+            heard += [] if told is None else [told]
+        self.minds.notice(heard)
+
+    def outside(self, closed: Sequence[Closed]) -> None:
+        """Tell everybody else who may know, at the close. The order is that of the record, however lanes were shared out."""
+        if not len(self.minds.hearers):
             return
-        groups = self.world.population.get(hearers, "group")
-        news: list[News] = []
-        for told, pieces in closed:
-            for piece in sorted(pieces, key=lambda p: (p.turn, int(p.lanes[0]) if len(p.lanes) else 0, p.order)):
-                everyone = self._recipients(piece, hearers, lambda row, p=piece: hearers[groups == p.groups[row]])
-                heard = piece.heard or [EMPTY] * len(everyone)
-                rest = [np.setdiff1d(who, known) for who, known in zip(everyone, heard, strict=True)]
-                if any(len(who) for who in rest):
-                    news.append(_news(piece, told.tick, told.time, told.phase, rest))
-        self.minds.notice(news)
+        heard: list[News] = []
+        known: dict[int, Ints] = {}
+
+        def members(lane: int, group: int) -> Ints:
+            if group not in known:
+                known[group] = self._of_group(self.minds.hearers, group)
+            return known[group]
+
+        for kind in closed:
+            rest: list[Ints] = []
+            for piece in kind.pieces:
+                rest += _without(_recipients(piece, members), piece.heard)
+            if kind.order is not None:
+                rest = [rest[at] for at in kind.order.tolist()]
+            told = told_to(kind.news, rest)
+            heard += [] if told is None else [told]
+        self.minds.notice(heard)
 
     def refused(self, turn: Turn, refusals: list[tuple[str, Ints, str]]) -> None:
         """A refused action tells its agent why."""
-        hearers = self.hearers() if refusals else EMPTY
-        for action, agents, reason in refusals if len(hearers) else []:
-            told = np.intersect1d(agents, hearers)
+        for action, agents, reason in refusals if len(self.minds.hearers) else []:
+            told = np.intersect1d(agents, self.minds.hearers)
             if len(told):
                 data = {"action": np.full(len(told), action, object), "reason": np.full(len(told), reason, object)}
                 groups = self.world.population.get(told, "group")
-                news = News(
-                    "engine.refused", turn.tick, turn.time, turn.phase.name, told, groups, data, [told[i : i + 1] for i in range(len(told))]
-                )
-                self.minds.notice([news])
+                own = [told[row : row + 1] for row in range(len(told))]
+                self.minds.notice([News("engine.refused", turn.tick, turn.time, turn.phase.name, told, groups, data, own)])
 
-    def _recipients(self, piece: Reported, hearers: Ints, members: Callable[[int], Ints]) -> list[Ints]:
-        """Those among ``members(row)`` that the audience of the row allows."""
-        events: Events = piece.events
-        out: list[Ints] = []
-        for row, actor in enumerate(events.actors):
-            if events.audience == "group":
-                out.append(members(row))
-            elif events.audience == "own":
-                out.append(np.intersect1d(np.array([actor], np.int64), members(row)))
-            elif events.audience == "some" and events.recipients is not None:
-                out.append(np.intersect1d(np.asarray(events.recipients[row], np.int64), members(row)))
-            else:
-                out.append(EMPTY)
-        return out
+    def _of_group(self, agents: Ints, group: int) -> Ints:
+        return agents if self.world.groups == 1 else agents[self.world.population.get(agents, "group") == group]
 
 
-def _news(piece: Reported, tick: int, time: int, phase: str, recipients: list[Ints]) -> News:
-    data = {name: np.asarray(column) for name, column in piece.events.data.items() if name not in piece.events.private}
-    return News(piece.kind, tick, time, phase, piece.events.actors, piece.groups, data, recipients)
+def _recipients(piece: Reported, members: Callable[[int, int], Ints]) -> list[Ints]:
+    """Those among ``members(lane, group)`` of each row that its audience allows. Rows of one lane and group share an array."""
+    events = piece.events
+    if events.audience == "nobody":
+        return [EMPTY] * len(events)
+    around = [members(lane, group) for lane, group in zip(piece.lanes.tolist(), piece.groups.tolist(), strict=True)]
+    if events.audience == "group":
+        return around
+    if events.audience == "own":
+        return [who[at : at + 1] for who, at in zip(around, map(_place, around, events.actors.tolist()), strict=True)]
+    named = events.recipients or []
+    return [np.intersect1d(np.asarray(some, np.int64), who) for some, who in zip(named, around, strict=True)]
+
+
+def _place(among: Ints, agent: int) -> int:
+    """Where the agent stands among sorted ids; past their end where it does not."""
+    at = int(np.searchsorted(among, agent))
+    return at if at < len(among) and among[at] == agent else len(among)
+
+
+def _without(everyone: list[Ints], heard: list[Ints] | None) -> list[Ints]:
+    """Those who have not heard yet, row by row."""
+    if heard is None:
+        return everyone
+    rest: dict[tuple[int, int], Ints] = {}
+    for who, known in zip(everyone, heard, strict=True):
+        if (id(who), id(known)) not in rest:
+            rest[id(who), id(known)] = np.setdiff1d(who, known) if len(known) else who
+    return [rest[id(who), id(known)] for who, known in zip(everyone, heard, strict=True)]
+
+
+def _news(piece: Reported, turn: Turn) -> News:
+    data = {name: column for name, column in piece.data.items() if name not in piece.events.private}
+    return News(piece.kind, turn.tick, turn.time, turn.phase.name, piece.events.actors, piece.groups, data)

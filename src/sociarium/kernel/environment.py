@@ -59,6 +59,7 @@ class Outcome:
     wakes: list[tuple[AgentIds, int]] = field(default_factory=list[tuple[AgentIds, int]])  # agents, time in microseconds
 
     def refuse(self, action: str, agents: ArrayLike, reason: str) -> Outcome:
+        """These agents' rows of an action (``harvest`` or ``commons.harvest``) are not carried out."""
         self.refusals.append((action, np.atleast_1d(np.asarray(agents, np.int64)), reason))
         return self
 

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from sociarium.kernel.actions import Actions
 from sociarium.kernel.environment import Events, News, Outcome
+from sociarium.kernel.errors import UsageError
 from sociarium.kernel.outcomes import STATUS_NAMES
 from sociarium.kernel.records import EventRows, OutcomeRows, Refusal, TickRecord
-from sociarium.kernel.turn import Turn
+from sociarium.kernel.turn import Turn, TurnKind
 from sociarium.kernel.world import World
 
 Ints = NDArray[np.int64]
 EMPTY: Ints = np.empty(0, np.int64)
+AUDIENCES = ("group", "own", "nobody", "some")
 
 
 @dataclass(slots=True)
@@ -29,11 +31,29 @@ class Reported:
 
     kind: str
     events: Events
+    data: dict[str, NDArray[Any]]  # one value a row; copied where the events are kept, so that nothing recorded can change
     lanes: Ints
     groups: Ints
     turn: int
     order: int
+    probe: bool = False  # answers to a survey: recorded, and heard by nobody
     heard: list[Ints] | None = None  # who heard already, in the lane
+
+    @property
+    def shape(self) -> tuple[str, str, bool, bool, tuple[str, ...], tuple[str, ...]]:
+        """What rows must have in common to stand in one set of columns."""
+        events = self.events
+        return (self.kind, events.audience, events.kept, self.probe, tuple(sorted(events.private)), tuple(sorted(events.data)))
+
+
+@dataclass(slots=True)
+class Closed:
+    """Events of one kind in their final order: as others hear of them, and where each row came from."""
+
+    news: News
+    pieces: list[Reported]
+    order: Ints | None  # how the rows of the pieces, one after another, are gathered; None where they stand in order
+    probe: bool
 
 
 @dataclass(slots=True)
@@ -50,18 +70,21 @@ class Ledger:
     ended: list[Ints] = field(default_factory=list[Ints])
 
     def report(self, environment: str, outcome: Outcome, turn: Turn | None) -> list[Reported]:
-        """Take in what came of a turn (or, without one, of the passing of time)."""
-        self.rewards += outcome.rewards
-        self.wakes += outcome.wakes
-        if outcome.ended is not None:
-            self.ended.append(outcome.ended)
+        """Take in what came of a turn (or, without one, of the passing of time). A probe leaves nothing but its events."""
+        probe = turn is not None and turn.kind == TurnKind.PROBE
+        if not probe:
+            self.rewards += outcome.rewards
+            self.wakes += outcome.wakes
+            if outcome.ended is not None:
+                self.ended.append(np.asarray(outcome.ended, np.int64))
         fresh: list[Reported] = []
         for order, events in enumerate(outcome.events):
             if len(events):
-                groups = self._groups(events)
-                lanes = _lanes(events, turn, groups)
+                kind = f"{environment}.{events.kind}"
+                groups = self._groups(kind, events)
+                lanes = _lanes(kind, events, turn, groups, self.world)
                 number = -1 if turn is None else turn.number
-                fresh.append(Reported(f"{environment}.{events.kind}", events, lanes, groups, number, order))
+                fresh.append(Reported(kind, events, _columns(kind, events), lanes, groups, number, order, probe))
         self.reported += fresh
         return fresh
 
@@ -79,44 +102,63 @@ class Ledger:
             return
         order = np.argsort(turn.agents, kind="stable")
         for action, agents, reason in refusals:
-            for agent in agents:
-                at = order[min(int(np.searchsorted(turn.agents, agent, sorter=order)), len(order) - 1)]
-                lane = int(turn.lanes[at])
-                self.record.refusals.append(Refusal(turn.phase.name, lane, turn.number, int(agent), action, reason))
+            at = order[np.searchsorted(turn.agents, agents, sorter=order).clip(max=len(order) - 1)]
+            for agent, lane in zip(agents.tolist(), turn.lanes[at].tolist(), strict=True):
+                self.record.refusals.append(Refusal(turn.phase.name, lane, turn.number, agent, action, reason))
 
-    def close(self, phase: str) -> list[tuple[News, list[Reported]]]:
+    def close(self, phase: str) -> list[Closed]:
         """Order what was reported in this phase, give ids, and return it, with where each part came from, for those outside."""
-        kinds: dict[str, list[Reported]] = {}
-        for piece in self.reported:
-            kinds.setdefault(piece.kind, []).append(piece)
-        kept = [piece for piece in self.reported if piece.events.kept]
+        reported = sorted(self.reported, key=lambda piece: (piece.turn, int(piece.lanes[0]), piece.kind, piece.order))
+        shapes: dict[tuple[Any, ...], list[Reported]] = {}
+        for piece in reported:
+            shapes.setdefault(piece.shape, []).append(piece)
+        kept = [piece for piece in reported if piece.events.kept]
         places = dict(zip(map(id, kept), _places(kept, across_kinds=True), strict=True))
-        news: list[tuple[News, list[Reported]]] = []
-        for kind in sorted(kinds):
-            pieces = kinds[kind]
-            first, size = pieces[0].events, sum(len(piece.events) for piece in pieces)
+        closed: list[Closed] = []
+        for shape in sorted(shapes):
+            pieces, kind = shapes[shape], str(shape[0])
+            first = pieces[0]
+            size = sum(len(piece.events) for piece in pieces)
             self.record.counts[kind] = self.record.counts.get(kind, 0) + size
-            order = _order([places[id(p)] for p in pieces] if first.kept else _places(pieces, across_kinds=False))
-            if first.kept:
+            in_order = len(pieces) == 1 and _sorted(first.lanes)
+            order = (
+                None if in_order else _order([places[id(p)] for p in pieces] if first.events.kept else _places(pieces, across_kinds=False))
+            )
+            if first.events.kept:
                 ids = np.sort(np.concatenate([places[id(piece)] for piece in pieces])) + self.next_id
                 self.record.events.append(_gathered(kind, phase, pieces, ids, order))
-            data = {n: _joined([np.asarray(p.events.data[n]) for p in pieces], order) for n in first.data if n not in first.private}
+            data = {n: _joined([p.data[n] for p in pieces], order) for n in first.data if n not in first.events.private}
             actors = _joined([piece.events.actors for piece in pieces], order)
             groups = _joined([piece.groups for piece in pieces], order)
-            news.append((News(kind, self.record.tick, self.record.time, phase, actors, groups, data), pieces))
+            news = News(kind, self.record.tick, self.record.time, phase, actors, groups, data)
+            closed.append(Closed(news, pieces, order, first.probe))
         self.next_id += sum(len(piece.events) for piece in kept)
         self.reported = []
         self._close_outcomes(phase)
-        return news
+        return closed
+
+    def woken(self) -> list[tuple[Ints, int]]:
+        """Wake-ups asked for in this phase: by time, agents ascending."""
+        times: dict[int, list[Ints]] = {}
+        for agents, time in self.wakes:
+            times.setdefault(int(time), []).append(np.asarray(agents, np.int64))
+        self.wakes = []
+        return [(np.unique(np.concatenate(times[time])), time) for time in sorted(times)]
 
     def finish(self) -> None:
+        """Everything in its final order."""
+        self.record.applied = dict(sorted(self.record.applied.items()))
         self.record.refusals.sort(key=lambda r: (r.phase, r.lane, r.turn, r.agent, r.action))
         if self.ended:
             self.record.ended = np.unique(np.concatenate(self.ended))
 
-    def _groups(self, events: Events) -> Ints:
+    def _groups(self, kind: str, events: Events) -> Ints:
         if events.groups is not None:
             return np.asarray(events.groups, np.int64)
+        if self.world.groups == 1:
+            return np.broadcast_to(np.int64(0), (len(events),))
+        if events.actors.min() < 0:
+            raise UsageError(f"event {kind} is by the world itself (actor -1); give Events(groups=...) to say in which of them")
         return self.world.population.get(events.actors, "group")
 
     def _close_outcomes(self, phase: str) -> None:
@@ -160,7 +202,23 @@ def _outcomes(phase: str, number: int, parts: list[tuple[Turn, Actions, NDArray[
     )
 
 
-def _lanes(events: Events, turn: Turn | None, groups: Ints) -> Ints:
+def _columns(kind: str, events: Events) -> dict[str, NDArray[Any]]:
+    if events.audience not in AUDIENCES or (events.audience == "some" and len(events.recipients or ()) != len(events)):
+        raise UsageError(f"event {kind}: the audience is group, own, nobody, or some with recipients for each row; got {events.audience!r}")
+    columns: dict[str, NDArray[Any]] = {}
+    for name, given in events.data.items():
+        column = np.asarray(given)
+        if column.dtype.kind == "U":
+            column = column.astype(object)
+        if column.ndim == 0:
+            column = np.broadcast_to(column, (len(events),))
+        if len(column) != len(events):
+            raise UsageError(f"event {kind}: column {name!r} has {len(column)} values for {len(events)} rows")
+        columns[name] = np.array(column) if events.kept else column
+    return columns
+
+
+def _lanes(kind: str, events: Events, turn: Turn | None, groups: Ints, world: World) -> Ints:
     if events.lanes is not None:
         return np.asarray(events.lanes, np.int64)
     if turn is None:
@@ -171,8 +229,21 @@ def _lanes(events: Events, turn: Turn | None, groups: Ints) -> Ints:
         return np.broadcast_to(turn.lanes[0], len(events))
     order = np.argsort(turn.agents, kind="stable")
     at = order[np.searchsorted(turn.agents, events.actors, sorter=order).clip(max=len(order) - 1)]
-    known = turn.agents[at] == events.actors
-    return np.where(known, turn.lanes[at], groups)
+    lanes = turn.lanes[at]
+    strangers = turn.agents[at] != events.actors
+    if strangers.any():
+        lanes[strangers] = _lane_of_group(kind, turn, groups[strangers], world)
+    return lanes
+
+
+def _lane_of_group(kind: str, turn: Turn, groups: Ints, world: World) -> Ints:
+    """The lane of events by somebody who is not of this turn, or by the world: where each group is in one lane only."""
+    pairs = np.unique(np.stack([world.population.get(turn.agents, "group"), turn.lanes]), axis=1)
+    at = np.searchsorted(pairs[0], groups).clip(max=pairs.shape[1] - 1)
+    alone = np.bincount(pairs[0])[pairs[0][at]] == 1
+    if not (alone & (pairs[0][at] == groups)).all():
+        raise UsageError(f"event {kind} is by an agent that is not of this turn, and its group has several lanes; give Events(lanes=...)")
+    return pairs[1][at]
 
 
 def _places(pieces: list[Reported], *, across_kinds: bool) -> list[Ints]:
@@ -194,10 +265,8 @@ def _places(pieces: list[Reported], *, across_kinds: bool) -> list[Ints]:
     return [final[start:end] for start, end in itertools.pairwise(starts)]
 
 
-def _order(places: list[Ints]) -> Ints | None:
-    """How to gather rows into their final order; None where they are in it already."""
-    if len(places) == 1 and _sorted(places[0]):
-        return None
+def _order(places: list[Ints]) -> Ints:
+    """How to gather rows into their final order."""
     return np.argsort(np.concatenate(places), kind="stable")
 
 
@@ -225,5 +294,5 @@ def _gathered(kind: str, phase: str, pieces: list[Reported], ids: Ints, order: I
         _joined([piece.events.actors for piece in pieces], order),
         first.audience,
         recipients if recipients is None or order is None else [recipients[at] for at in order],
-        {name: _joined([np.asarray(piece.events.data[name]) for piece in pieces], order) for name in first.data},
+        {name: _joined([piece.data[name] for piece in pieces], order) for name in first.data},
     )

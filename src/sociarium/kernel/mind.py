@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +61,18 @@ class Mind:
         """The inverse of ``state``."""
 
 
+def told_to(news: News, recipients: Sequence[AgentIds]) -> News | None:
+    """The rows of the news that somebody hears; None where nobody hears any."""
+    keep = np.fromiter((len(who) > 0 for who in recipients), np.bool_, len(recipients))
+    if not keep.any():
+        return None
+    if keep.all():
+        return replace(news, recipients=list(recipients))
+    data = {name: column[keep] for name, column in news.data.items()}
+    kept = [who for who in recipients if len(who)]
+    return replace(news, actors=news.actors[keep], groups=news.groups[keep], data=data, recipients=kept)
+
+
 class Minds:
     """All minds of a run, and the routing between them."""
 
@@ -69,10 +81,42 @@ class Minds:
             raise UsageError("a simulation needs at least one mind")
         self.all = list(minds)
         self.world = world
-        for number, mind in enumerate(self.all):
+        self.hearers: AgentIds = np.empty(0, np.int64)  # agents whose mind hears, ascending, as the phase began
+        self._told: NDArray[np.int16] = np.empty(0, np.int16)  # the mind that each agent was handed to
+        for mind in self.all:
             mind.begin(world)
-            if len(mine := self.of(number)):
-                mind.admit(mine)
+        self.settle()
+
+    def settle(self) -> None:
+        """Hand agents to the minds they have come to: newcomers, and those whose mind was changed. Called as each phase begins."""
+        if len(self.all) > 1 or len(self._told) != len(self.world.population):
+            self._hand_over()
+        parts = [self.of(number) for number, mind in enumerate(self.all) if mind.hears]
+        self.hearers = np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+
+    def loaded(self) -> None:
+        """After ``load``: the minds have their agents already."""
+        self._told = self._now()
+        self.settle()
+
+    def _hand_over(self) -> None:
+        now = self._now()
+        if len(now) != len(self._told) or not np.array_equal(now, self._told):
+            new = np.ones(len(now), np.bool_)
+            new[: len(self._told)] = now[: len(self._told)] != self._told
+            for number, mind in enumerate(self.all):
+                if len(mine := np.flatnonzero(new & (now == number))):
+                    mind.admit(mine)
+        self._told = now
+
+    def _now(self) -> NDArray[np.int16]:
+        population = self.world.population
+        if len(self.all) == 1:
+            return np.broadcast_to(np.int16(0), len(population))
+        now = np.array(population.get(population.ids(present=False), "mind"), np.int16)
+        if len(now) and (now.min() < 0 or now.max() >= len(self.all)):
+            raise UsageError(f"the mind column names minds {now.min()} to {now.max()}; this simulation has 0 to {len(self.all) - 1}")
+        return now
 
     def of(self, number: int) -> AgentIds:
         """The agents that have this mind, in order of id."""
@@ -90,7 +134,7 @@ class Minds:
         if len(self.all) == 1:
             return await self.all[0].decide(turn, seen)
         numbers = self.numbers(turn.agents)
-        present = np.unique(numbers)
+        present = np.flatnonzero(np.bincount(numbers, minlength=len(self.all)))
         if len(present) == 1:
             return await self.all[int(present[0])].decide(turn, seen)
         masks = [numbers == number for number in present]
@@ -119,10 +163,8 @@ class Minds:
     def _for(self, number: int, news: News) -> News | None:
         if news.recipients is None or len(self.all) == 1:
             return news
-        own = [who[self.numbers(who) == number] for who in news.recipients]
-        keep = np.fromiter((len(who) > 0 for who in own), np.bool_, len(own))
-        if not keep.any():
-            return None
-        data = {name: column[keep] for name, column in news.data.items()}
-        kept = [who for who in own if len(who)]
-        return News(news.kind, news.tick, news.time, news.phase, news.actors[keep], news.groups[keep], data, kept)
+        mine: dict[int, AgentIds] = {}  # rows mostly share one array of recipients
+        for who in news.recipients:
+            if id(who) not in mine:
+                mine[id(who)] = who[self.numbers(who) == number]
+        return told_to(news, [mine[id(who)] for who in news.recipients])

@@ -89,6 +89,7 @@ class Table:
         """New rows, in the order of ``ids``. Columns not named take their default."""
         if unknown := set(values) - set(self.columns):
             raise UsageError(f"the {self.kind} table has no column {sorted(unknown)[0]!r}; it has {', '.join(self.columns)}")
+        typed = {name: _as_column(self.columns[name], given, len(ids)) for name, given in values.items()}
         start, self.size = self.size, self.size + len(ids)
         if self.size > self._capacity():
             room = max(self.size, start + start // 2)
@@ -97,8 +98,13 @@ class Table:
                 grown[:start] = self._arrays[name][:start]
                 self._arrays[name] = grown
         self.ids = np.concatenate([self.ids, ids]) if start else np.array(ids, np.int64)
-        for name, column_values in values.items():
-            self._arrays[name][start : self.size] = _as_column(self.columns[name], column_values, len(ids))
+        for name, column in typed.items():
+            self._arrays[name][start : self.size] = column
+
+    def present_ids(self) -> AgentIds:
+        """Ids of those who are in, ascending."""
+        present = self["present"]
+        return self.ids if present.all() else np.asarray(self.ids[present], np.int64)
 
     def state(self) -> dict[str, Any]:
         return {"ids": self.ids.copy(), "columns": {name: self[name].copy() for name in self.columns}}
@@ -144,12 +150,15 @@ class Population:
         table = self[kind]
         for name, given in values.items():
             if name not in table:
-                table.add_column(_column_for(name, given))
+                column = _column_for(name, given)
+                _as_column(column, given, size)  # refused before anything has changed
+                table.add_column(column)
         ids = np.arange(len(self._kind), len(self._kind) + size, dtype=np.int64)
         number = list(self.tables).index(kind)
-        self._row = np.concatenate([self._row, np.arange(len(table), len(table) + size, dtype=np.int64)])
-        self._kind = np.concatenate([self._kind, np.full(size, number, np.int16)])
+        first = len(table)
         table.append(ids, values)
+        self._row = np.concatenate([self._row, np.arange(first, first + size, dtype=np.int64)])
+        self._kind = np.concatenate([self._kind, np.full(size, number, np.int16)])
         return ids
 
     def leave(self, ids: AgentIds) -> None:
@@ -171,10 +180,14 @@ class Population:
     def ids(self, kind: str | None = None, *, present: bool = True) -> AgentIds:
         """Ids in ascending order, of one kind or of all."""
         tables = [self[kind]] if kind else list(self.tables.values())
-        parts: list[AgentIds] = [table.ids[table["present"]] if present and not table["present"].all() else table.ids for table in tables]
+        parts = [table.present_ids() if present else table.ids for table in tables]
         if len(parts) == 1:
             return parts[0]
-        return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+        everyone = np.empty(sum(len(part) for part in parts), np.int64)
+        if parts:
+            np.concatenate(parts, out=everyone)
+        everyone.sort()
+        return everyone
 
     def kind_of(self, agent: int) -> str:
         return list(self.tables)[self._kind[agent]]
@@ -189,15 +202,13 @@ class Population:
             column = next(iter(self.tables.values()))[name]
             return column if ids is self._everyone() else column[ids]
         kinds = self._kind[ids]
-        out: Array | None = None
-        for number, table in enumerate(self.tables.values()):
-            mine = kinds == number
-            if not mine.any():
-                continue
-            values = table[name][self._row[ids[mine]]]
-            out = np.empty(len(ids), values.dtype) if out is None else out
-            out[mine] = values
-        return out if out is not None else np.empty(0)
+        here = [(table, kinds == number) for number, table in enumerate(self.tables.values())]
+        asked = [(table, mine) for table, mine in here if mine.any()]
+        types = [table[name].dtype for table, _ in asked] or [table[name].dtype for table, _ in here if name in table]
+        out = np.empty(len(ids), np.result_type(*types) if types else np.float64)
+        for table, mine in asked:
+            out[mine] = table[name][self._row[ids[mine]]]
+        return out
 
     def set(self, ids: AgentIds, name: str, values: ArrayLike) -> None:
         """Write one value an agent (or one for all)."""

@@ -35,6 +35,7 @@ class Schedule:
     """The base of all schedules."""
 
     world: World
+    start: Microseconds = 0  # the time at which the run begins
 
     def begin(self, world: World) -> None:
         """Called once, when the simulation is built."""
@@ -92,10 +93,6 @@ class Calendar(Rounds):
         super().__init__(phases, -(-duration // step), length=step)
         self.start = start
 
-    def begin(self, world: World) -> None:
-        super().begin(world)
-        world.clock.time = self.start
-
     def hour(self, now: Microseconds) -> int:
         """The hour of the day, 0 to 23."""
         return int(now % DAY // HOUR)
@@ -139,7 +136,8 @@ class WakeUps(Schedule):
         return Tick(number, time, tuple(p for p in self.phases if p.due(number)), np.intersect1d(agents, self.world.awake()))
 
     def until(self) -> Microseconds:
-        return min(self.queue[0][0], self.horizon) if self.queue else self.world.clock.time
+        now = self.world.clock.time
+        return max(now, min(self.queue[0][0], self.horizon)) if self.queue else now
 
     def wake(self, agents: AgentIds, time: Microseconds) -> None:
         for agent in agents:

@@ -55,7 +55,7 @@ class Simulation:
         door: Door | None = None,
         record: Recorder | None = None,
     ) -> None:
-        self.world = World(population, environments, seed)
+        self.world = World(population, environments, seed, start=schedule.start)
         self.schedule = schedule
         schedule.begin(self.world)
         self.minds = Minds(minds, self.world)
@@ -99,6 +99,7 @@ class Simulation:
         ledger = Ledger(self.world, TickRecord(tick.number, tick.time, tick.time), self._events)
         await self.intervene(tick, ledger)
         for phase in tick.phases:
+            self.minds.settle()
             moment = self.moment(tick, phase)
             lanes = self.world[phase.lead].lanes(phase, self.awake(tick, phase), moment)
             await together(self.play(phase, some, ledger) for some in self.sharing(lanes))
@@ -120,18 +121,19 @@ class Simulation:
                 legal, refused = checked(turn, actions)
                 ledger.decided.append((turn, actions, self._kept(turn.agents)))
                 outcomes = {} if turn.kind == TurnKind.INNER else self.world.apply(turn, seen, legal)
-                declined = [no for outcome in outcomes.values() for no in outcome.refusals]
+                declined = [(_full(name, action), who, why) for name, o in outcomes.items() for action, who, why in o.refusals]
                 ledger.count(legal, declined)
                 ledger.refuse(turn, refused := [*refused, *declined])
                 fresh = [piece for name, outcome in outcomes.items() for piece in ledger.report(name, outcome, turn)]
                 self.watched(fresh)
-                self.delivery.within(turn, lanes, fresh)
-                self.delivery.refused(turn, refused)
+                if turn.kind != TurnKind.PROBE:  # to be asked changes nothing, not even by being heard
+                    self.delivery.within(turn, lanes, fresh)
+                    self.delivery.refused(turn, refused)
 
     def close(self, phase: str, ledger: Ledger) -> None:
         """Events get their ids; only now do other agents, environments and the schedule hear of them."""
-        closed = ledger.close(phase)
-        news: list[News] = [told for told, _ in closed]
+        closed = [kind for kind in ledger.close(phase) if not kind.probe]
+        news: list[News] = [kind.news for kind in closed]
         if news:
             for name, environment in self.world.environments.items():
                 others = [told for told in news if not told.kind.startswith(name + ".")]
@@ -139,9 +141,8 @@ class Simulation:
                     environment.notice(others)
             self.schedule.notice(news)
             self.delivery.outside(closed)
-        for agents, time in ledger.wakes:
+        for agents, time in ledger.woken():
             self.schedule.wake(agents, time)
-        ledger.wakes = []
 
     def watched(self, fresh: Sequence[Reported]) -> None:
         """Show events to those who watch, as they happen."""
@@ -153,6 +154,7 @@ class Simulation:
         """The end of a tick: learn, measure, and make it durable, all or nothing."""
         self._learn(ledger)
         ledger.finish()
+        self.minds.settle()
         self.world.active[ledger.record.ended] = False
         ledger.record.measures = self.world.measures()
         self._events = ledger.next_id
@@ -167,11 +169,10 @@ class Simulation:
         due = [intervention for intervention in self.interventions if intervention.tick == tick.number]
         due += await self._given(tick)
         for intervention in due:
-            before = len(self.world.population)
             outcome = self.world.operate(intervention.operation, intervention.arguments)
             ledger.record.interventions.append({"operation": intervention.operation, "arguments": dict(intervention.arguments)})
             ledger.report(intervention.operation.partition(".")[0], outcome, None)
-            self._admit(before)
+        self.minds.settle()
         self.close("intervention", ledger)
 
     def inject(self, operation: str, **arguments: Any) -> None:
@@ -188,13 +189,12 @@ class Simulation:
 
     def fork(self) -> Simulation:
         """A copy in memory that goes its own way: what-if, planning, trees. It shares the door and keeps no record."""
-        if self.record is not None or self.door is not None:
-            memo: dict[int, Any] = {id(self.record): None, id(self.door): self.door}
-        else:
-            memo = {}
-        copied = copy.deepcopy(self, memo)
-        copied.on_tick, copied.on_events = [], []
-        return copied
+        memo: dict[int, Any] = {id(self.on_tick): [], id(self.on_events): []}
+        if self.record is not None:
+            memo[id(self.record)] = None
+        if self.door is not None:
+            memo[id(self.door)] = self.door
+        return copy.deepcopy(self, memo)
 
     def state(self) -> State:
         """Everything that the next tick depends on: arrays and plain data."""
@@ -207,6 +207,7 @@ class Simulation:
         self.schedule.load(state["schedule"])
         for number, mind in enumerate(self.minds.all):
             mind.load(state["minds"].get(str(number), {}))
+        self.minds.loaded()
         self._events = int(state["events"])
 
     def _share(self, lanes: Lanes) -> Iterable[Lanes]:
@@ -233,14 +234,6 @@ class Simulation:
         unique, first = np.unique(agents[order], return_index=True)
         self.minds.learn(Transitions(ledger.record.tick, unique, np.add.reduceat(values[order], first)))
 
-    def _admit(self, before: int) -> None:
-        """Tell the minds of agents that an intervention brought."""
-        new = np.arange(before, len(self.world.population), dtype=np.int64)
-        numbers = self.minds.numbers(new)
-        for number, mind in enumerate(self.minds.all):
-            if len(mine := new[numbers == number]):
-                mind.admit(mine)
-
     async def _given(self, tick: Tick) -> list[Intervention]:
         """Interventions from outside: from the journal where this tick was played before, else those that are waiting."""
         if self.record is None:
@@ -257,6 +250,10 @@ class Simulation:
             given.append(waiting)
         self._pending = []
         return given
+
+
+def _full(environment: str, action: str) -> str:
+    return action if "." in action else f"{environment}.{action}"
 
 
 def _operator(tick: int, number: int) -> Address:

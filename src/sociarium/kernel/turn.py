@@ -23,6 +23,8 @@ AgentIds = NDArray[np.int64]
 Ints = NDArray[np.int64]
 Array = NDArray[Any]
 
+TURN_LIMIT = 100_000  # turns of one lane in one phase
+
 
 class TurnKind(StrEnum):
     ACT = "act"
@@ -178,8 +180,10 @@ class Lanes:
         return np.repeat(self.ids, np.diff(self.starts))
 
     def members(self, lane: int) -> AgentIds:
-        """The agents of one lane."""
+        """The agents of one lane; none where it is not among these."""
         at = int(np.searchsorted(self.ids, lane))
+        if at == len(self.ids) or self.ids[at] != lane:
+            return self.agents[:0]
         return self.agents[self.starts[at] : self.starts[at + 1]]
 
     def turn(
@@ -194,21 +198,33 @@ class Lanes:
         specs = self.moment.offers
         if offers is not None:
             specs = tuple(spec for spec in specs if spec.name in offers or spec.full in offers)
+        kind = kind or self.moment.phase.kind
+        if kind == TurnKind.INNER:
+            specs = ()
         who = self.agents if agents is None else np.asarray(agents, np.int64)
         where = self.lane_of() if lanes is None else np.asarray(lanes, np.int64)
-        return Turn(self.moment, who, where, 0, specs, kind or self.moment.phase.kind)
+        if len(who) != len(where):
+            raise UsageError(f"phase {self.moment.phase.name!r}: a turn of {len(who)} agents has {len(where)} lanes; give one an agent")
+        if lanes is not None and (where[1:] < where[:-1]).any():
+            order = np.argsort(where, kind="stable")
+            who, where = who[order], where[order]
+        return Turn(self.moment, who, where, 0, specs, kind)
 
     def numbered(self, turn: Turn) -> Iterator[Turn]:
         """The turn, split where its lanes have played different numbers of turns; counts it as played."""
-        if turn.agents is self.agents and self.played.min(initial=0) == self.played.max(initial=0):
+        if len(self.ids) and turn.agents is self.agents and self.played.min() == self.played.max() < TURN_LIMIT:
             self.played += 1
             yield replace(turn, number=int(self.played[0]) - 1)
             return
-        at = np.searchsorted(self.ids, turn.lanes)
+        if len(turn.agents) == 0:
+            raise UsageError(f"phase {turn.phase.name!r}: {turn.phase.lead} offered a turn to nobody; return None when lanes are done")
+        at = np.searchsorted(self.ids, turn.lanes).clip(max=len(self.ids) - 1)
+        if not np.array_equal(self.ids[at], turn.lanes):
+            raise UsageError(f"phase {turn.phase.name!r}: {turn.phase.lead} offered a turn in a lane that it was not asked for")
         numbers = self.played[at]
         self.played[np.unique(at)] += 1
-        if len(numbers) == 0:
-            return
+        if numbers.max() >= TURN_LIMIT:
+            raise UsageError(f"phase {turn.phase.name!r}: over {TURN_LIMIT} turns in one lane; {turn.phase.lead} is never done")
         if numbers.min() == numbers.max():
             yield replace(turn, number=int(numbers[0]))
             return

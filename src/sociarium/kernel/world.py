@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from sociarium.kernel.environment import Environment, Outcome
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.population import Population
 from sociarium.kernel.randomness import Randomness
-from sociarium.kernel.turn import Observations, Phase, Turn
+from sociarium.kernel.turn import Observations, Phase, Turn, TurnKind
 
 AgentIds = NDArray[np.int64]
 
@@ -30,16 +30,16 @@ class Clock:
 class World:
     """One or many worlds side by side: agents with the same ``group`` share one, and groups never touch."""
 
-    def __init__(self, population: Population, environments: Sequence[Environment], seed: int) -> None:
+    def __init__(self, population: Population, environments: Sequence[Environment], seed: int, *, start: int = 0) -> None:
         self.population = population
-        self.clock = Clock()
+        self.clock = Clock(time=start)
         self.randomness = Randomness(seed)
         self.environments: dict[str, Environment] = {"everyone": Environment()}
         for environment in environments:
             if environment.name in self.environments:
                 raise UsageError(f"two environments are called {environment.name!r}; give one of them another name")
             self.environments[environment.name] = environment
-        self.groups = 1 + max((int(table["group"].max(initial=-1)) for table in population), default=-1)
+        self.groups = max(1, _groups(table["group"] for table in population))  # one, still empty, where all come later
         self.active: NDArray[np.bool_] = np.ones(self.groups, np.bool_)
         self.reset(np.arange(self.groups, dtype=np.int64))
 
@@ -62,21 +62,29 @@ class World:
         return ids if self.active.all() else ids[self.active[self.population.get(ids, "group")]]
 
     def admit(self, kind: str, size: int, **values: Any) -> AgentIds:
-        """Newcomers: rows in the population, then told to every environment."""
+        """Newcomers: rows in the population, then told to every environment. New groups are begun first.
+
+        Call it from ``advance``, or from a phase with a single lane: ids go by the order of calls.
+        """
+        groups = _groups([np.asarray(values.get("group", 0), np.int64)])
         ids = self.population.admit(kind, size, **values)
-        grown = 1 + int(self.population.get(ids, "group").max(initial=-1)) if len(ids) else 0
-        if grown > self.groups:
-            self.active = np.concatenate([self.active, np.ones(grown - self.groups, np.bool_)])
-            self.groups = grown
+        self._grow(groups)
         for environment in self.environments.values():
             environment.admit(ids)
         return ids
 
+    def _grow(self, groups: int) -> None:
+        if groups > self.groups:
+            new = np.arange(self.groups, groups, dtype=np.int64)
+            self.active = np.concatenate([self.active, np.ones(len(new), np.bool_)])
+            self.groups = groups
+            self.reset(new)
+
     def offers(self, phase: Phase) -> tuple[ActionSpec, ...]:
         """The actions on offer in a phase."""
-        if phase.kind == "inner":
+        if phase.kind == TurnKind.INNER:
             return ()
-        specs = [spec for name in phase.environments for spec in self[name].actions()]
+        specs = [spec for name in self._acting(phase, phase.kind) for spec in self[name].actions()]
         if phase.offers is None:
             return tuple(specs)
         for wanted in phase.offers:
@@ -84,12 +92,16 @@ class World:
                 raise UsageError(f"phase {phase.name!r} offers {wanted!r}, which none of its environments has")
         return tuple(spec for spec in specs if spec.name in phase.offers or spec.full in phase.offers)
 
+    def _acting(self, phase: Phase, kind: TurnKind) -> tuple[str, ...]:
+        """Environments in which one acts: in a probe the leader alone, which keeps the answers."""
+        return (phase.lead,) if kind == TurnKind.PROBE else phase.environments
+
     def observe(self, turn: Turn) -> Observations:
         return Observations(turn, {name: self[name].observe(turn) for name in turn.phase.environments})
 
     def apply(self, turn: Turn, seen: Observations, actions: Actions) -> dict[str, Outcome]:
         """What came of it, by environment."""
-        return {name: self[name].apply(turn, seen, actions) for name in turn.phase.environments}
+        return {name: self[name].apply(turn, seen, actions) for name in self._acting(turn.phase, turn.kind)}
 
     def advance(self, to: int) -> dict[str, Outcome]:
         """Everything that moves by itself, to the next moment anyone is due."""
@@ -98,7 +110,7 @@ class World:
 
     def measures(self) -> dict[str, NDArray[Any]]:
         """``commons.stock`` and so on, one value a group."""
-        return {f"{n}.{key}": np.asarray(v) for n, e in self.environments.items() for key, v in e.measures().items()}
+        return {f"{n}.{key}": np.array(v) for n, e in self.environments.items() for key, v in e.measures().items()}
 
     def operate(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         """An operator's action: ``commons.set_stock``, ``population.admit``, ``population.set``, ``population.leave``."""
@@ -116,7 +128,9 @@ class World:
         elif method == "leave":
             self.population.leave(np.asarray(arguments["agents"], np.int64))
         elif method == "set":
+            moved = _groups([np.asarray(arguments["value"])]) if arguments["column"] == "group" else 0
             self.population.set(np.asarray(arguments["agents"], np.int64), arguments["column"], arguments["value"])
+            self._grow(moved)
         else:
             raise UsageError(f"there is no operation 'population.{method}'; there are admit, leave and set")
         return Outcome()
@@ -136,3 +150,11 @@ class World:
         self.population.load(state["population"])
         for name, environment in self.environments.items():
             environment.load(state["environments"].get(name, {}))
+
+
+def _groups(columns: Iterable[NDArray[Any]]) -> int:
+    """One more than the highest group named."""
+    columns = [column for column in columns if column.size]
+    if any(column.min() < 0 for column in columns):
+        raise UsageError("an agent's group is negative; groups are numbered from 0")
+    return max((1 + int(column.max()) for column in columns), default=0)

@@ -190,7 +190,7 @@ class Population:
         return everyone
 
     def kind_of(self, agent: int) -> str:
-        return list(self.tables)[self._kind[agent]]
+        return list(self.tables)[int(self._kind[agent])]
 
     def row_of(self, ids: AgentIds) -> NDArray[np.int64]:
         """Rows within their own tables."""

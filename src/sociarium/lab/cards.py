@@ -94,7 +94,7 @@ class Card(_Frozen):
         try:
             if path.stat().st_size > MAXIMUM_BYTES:
                 raise UsageError(f"{path} is larger than {MAXIMUM_BYTES} bytes: that is no card")
-            plain: Any = YAML(typ="safe").load(path.read_text("utf-8"))
+            plain: Any = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))  # pyright: ignore[reportUnknownMemberType]
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} cannot be read: {error}") from error
         except YAMLError as error:

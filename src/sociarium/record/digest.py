@@ -35,12 +35,10 @@ def hash_bytes(data: Buffer) -> str:
 
 
 def hash_items(tag: str, items: Iterable[str | Buffer]) -> str:
-    """Digest of a tagged sequence; each item is length-prefixed."""
-    state = hashlib.blake2b(digest_size=SIZE, person=tag.encode()[:16])
-    for item in items:
-        data = item.encode("utf-8", "surrogatepass") if isinstance(item, str) else item
-        state.update(len(data).to_bytes(8, "little"))
-        state.update(data)
+    """Digest of a tagged sequence; the lengths of the items come first, so that no two sequences share an encoding."""
+    parts = [item.encode("utf-8", "surrogatepass") if isinstance(item, str) else item for item in items]
+    state = hashlib.blake2b(repr([len(part) for part in parts]).encode(), digest_size=SIZE, person=tag.encode()[:16])
+    state.update(b"".join(parts))
     return state.hexdigest()
 
 
@@ -49,14 +47,21 @@ def plain_digest(value: Any) -> str:
     return hash_items("plain", (to_json(value, sort=True),))
 
 
+_ENCODERS = {
+    (sort, ascii_): json.JSONEncoder(sort_keys=sort, ensure_ascii=ascii_, separators=(",", ":")).encode
+    for sort in (False, True)
+    for ascii_ in (False, True)
+}  # made once: making one costs more than encoding a reply
+
+
 def to_json(value: Any, *, sort: bool = False) -> str:
     """Compact JSON that SQLite can hold: text with lone surrogates falls back to escapes."""
-    text = json.dumps(value, sort_keys=sort, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODERS[sort, False](value)
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            return json.dumps(value, sort_keys=sort, separators=(",", ":"))
+            return _ENCODERS[sort, True](value)
     return text
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
 from functools import partial
 from typing import Any, cast
 
@@ -34,7 +33,7 @@ class RunJournal:
         self._pending: set[Address] = set()
         self._stored_blocks: set[str] = set()
         one = reader.execute("SELECT max(tick), max(id) FROM journal").fetchone()
-        self._last_tick = -1 if one[0] is None else int(one[0])
+        self._opened_at = -1 if one[0] is None else int(one[0])
         self.count = int(one[1] or 0)
         self._head = _head(reader, self.count)
         self._inherits = reader.execute("SELECT 1 FROM inherited LIMIT 1").fetchone() is not None
@@ -43,9 +42,9 @@ class RunJournal:
 
     def find(self, address: Address) -> JournalEntry | None:
         """The entry at an address. The reply counts as used: the digest of its tick covers it."""
-        if address.tick > self._last_tick:
+        if self._is_fresh(address) and address not in self.touched:
             return None
-        row = self._reader.execute(f"SELECT * FROM journal WHERE {ADDRESS}", astuple(address)).fetchone()
+        row = self._reader.execute(f"SELECT * FROM journal WHERE {ADDRESS}", place_of(address)).fetchone()
         if row is None:
             return None
         self.touched.add(address, reply_digest(row[11], row[12]))
@@ -58,18 +57,17 @@ class RunJournal:
             rows += self._reader.execute("SELECT * FROM inherited WHERE key = ? ORDER BY id LIMIT 64", (key,)).fetchall()
         if not rows:
             return None
-        place = None if at is None else astuple(at)
+        place = None if at is None else place_of(at)
         return self._entry(min(rows, key=lambda row: (tuple(row[1:9]) != place, not _good(row[11]))))
 
     async def append(self, entry: JournalEntry) -> None:
         """Durable when it returns. A second entry at one address is a RecordError."""
         writer = self._writing()
         address = entry.address
-        if address in self._pending or (address.tick <= self._last_tick and self._exists(address)):
+        if address in self._pending or (address in self.touched if self._is_fresh(address) else self._exists(address)):
             raise RecordError(f"The journal already holds a reply at {address}. An address is asked once; number parallel questions.")
         row, blocks = encode_entry(entry)
         self._pending.add(address)
-        self._last_tick = max(self._last_tick, address.tick)
         try:
             await writer.run(lambda connection: self._insert(connection, row, blocks))
         finally:
@@ -94,7 +92,7 @@ class RunJournal:
 
     async def started(self, address: Address, key: str) -> None:
         """Note a call about to go out. It is written with the next group."""
-        fields = (*astuple(address), key)
+        fields = (*place_of(address), key)
         self._writing().note(lambda connection: connection.execute(f"{_STARTED} VALUES (?,?,?,?,?,?,?,?,?,0)", fields) and None)
 
     def lost_calls(self) -> int:
@@ -114,8 +112,12 @@ class RunJournal:
     def _entry(self, row: Row) -> JournalEntry:
         return decode_entry(row, partial(_block, self._reader))
 
+    def _is_fresh(self, address: Address) -> bool:
+        """Whether all that was ever journalled under its tick is in ``touched``: then the database need not be asked."""
+        return address.tick > max(self._opened_at, self.touched.taken)
+
     def _exists(self, address: Address) -> bool:
-        return self._reader.execute(f"SELECT 1 FROM journal WHERE {ADDRESS}", astuple(address)).fetchone() is not None
+        return self._reader.execute(f"SELECT 1 FROM journal WHERE {ADDRESS}", place_of(address)).fetchone() is not None
 
     def _writing(self) -> Writer:
         if self._writer is None:
@@ -140,6 +142,10 @@ class Replies:
 
     def __init__(self) -> None:
         self._used: dict[Address, str] = {}
+        self.taken = -1  # the last tick whose replies were taken
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self._used
 
     def add(self, address: Address, digest: str) -> None:
         self._used[address] = digest
@@ -151,9 +157,10 @@ class Replies:
     def take(self, tick: int | None) -> str:
         """Their digest; they are forgotten."""
         used = self.upto(tick)
+        self.taken = (1 << 62) if tick is None else max(self.taken, tick)
         for address in used:
             del self._used[address]
-        return hash_items("replies", (item for address, digest in used.items() for item in (to_json(astuple(address)), digest)))
+        return hash_items("replies", (item for address, digest in used.items() for item in (to_json(place_of(address)), digest)))
 
 
 def encode_entry(entry: JournalEntry) -> tuple[Row, dict[str, str]]:
@@ -170,7 +177,7 @@ def encode_entry(entry: JournalEntry) -> tuple[Row, dict[str, str]]:
     spent = (usage.calls, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, usage.money)
     attempts = to_json([dict(attempt) for attempt in entry.attempts])
     texts = (entry.key, to_json(request), to_json(reply, sort=True))
-    return (*astuple(entry.address), *texts, vectors, *map(int, spent), float(usage.seconds), attempts, entry.source), blocks
+    return (*place_of(entry.address), *texts, vectors, *map(int, spent), float(usage.seconds), attempts, entry.source), blocks
 
 
 def decode_entry(row: Row, block: Callable[[str], Any]) -> JournalEntry:
@@ -188,6 +195,13 @@ def decode_entry(row: Row, block: Callable[[str], Any]) -> JournalEntry:
         reply["vectors"] = values.astype(np.float64).tolist()
     usage = Usage(row[13], row[14], row[15], row[16], row[17], row[18])
     return JournalEntry(Address(*row[1:9]), row[9], request, reply, usage, tuple(json.loads(row[19])), row[20])
+
+
+def place_of(address: Address) -> tuple[int, str, int, int, str, str, int, int]:
+    """The address as columns."""
+    return (
+        address.tick, address.phase, address.lane, address.turn, address.asker, address.label, address.number, address.repair,
+    )  # fmt: skip
 
 
 def reply_digest(reply: str, vectors: bytes | None) -> str:

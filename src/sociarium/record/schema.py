@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from sociarium.kernel.errors import RecordError
-from sociarium.record.digest import hash_items
+from sociarium.record.digest import hash_bytes
 
 FORMAT = 1
 APPLICATION = 0x50C1A217  # SQLite's application id: a foreign database is told apart from a damaged one
@@ -66,8 +66,9 @@ INDEXES = {
 
 
 def seal(*fields: object) -> str:
-    """Checksum over a row's fields, kept in the row. The fields are those SQLite gives back: int, float, str, bytes, None."""
-    return hash_items("row", (field if isinstance(field, bytes) else repr(field) for field in fields))
+    """Checksum over a row's fields, kept in the row. The fields are those SQLite gives back: int, float, str, bytes, None,
+    whose ``repr`` is exact and unambiguous."""
+    return hash_bytes(repr(fields).encode("utf-8", "surrogatepass"))
 
 
 def install(connection: sqlite3.Connection) -> None:

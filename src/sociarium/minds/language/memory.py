@@ -1,0 +1,160 @@
+"""The memory of language minds: what is heard is stored, what is asked is answered with what comes to mind.
+
+What comes to mind is scored by ``retrieval``; here are the columns, the rules by which news becomes memory, and the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sociarium.kernel.content import Block, Content, said
+from sociarium.kernel.environment import News
+from sociarium.minds.language.asking import Asking
+from sociarium.minds.language.component import Component, Focus
+from sociarium.minds.language.news import NewsRules
+from sociarium.minds.language.retrieval import GOVSIM, NEVER, Kind, Memories, Retrieval, retrieve
+from sociarium.minds.language.stream import Memory as Memory_
+from sociarium.minds.language.stream import MemoryStream
+from sociarium.minds.language.vectors import Embedder, Vectors
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class Memory(Component):
+    """The memory stream.
+
+    ``importance``: for memories without one of their own, a number, one a kind (``{"thought": 6}``), or ``"model"``: asked from
+    the model in inner turns; until then ``unscored`` stands in.
+    """
+
+    def __init__(
+        self,
+        news: NewsRules | Mapping[str, Any] | None = None,
+        *,
+        embedder: Embedder | None = None,
+        importance: float | Mapping[str, float] | str = 5.0,
+        unscored: float = 5.0,
+        rule: Retrieval = GOVSIM,
+        prompt: str = "memories",
+        name: str = "memory",
+    ) -> None:
+        self.name = name
+        self.given = news
+        self.importance = importance
+        self.unscored = unscored
+        self.rule = rule
+        self.prompt = prompt
+        self.stream = MemoryStream()
+        self.vectors = Vectors(embedder)
+        self._news: NewsRules | None = news if isinstance(news, NewsRules) else None
+
+    def hear(self, news: Sequence[News]) -> None:
+        rules = self._news
+        if rules is None:
+            rules = self._news = NewsRules(self.given if isinstance(self.given, Mapping) else {}, self.mind.prompts.language)
+        for piece in news:
+            if piece.kind not in rules.rules:
+                continue
+            for row in range(len(piece)):
+                names = {"actor": self.mind.name_of(int(piece.actors[row])), "tick": piece.tick, "round": piece.tick + 1}
+                for who, memory in rules.memories(piece, row, names):
+                    self.stream.append(who, self._scored(memory), time=piece.time, tick=piece.tick)
+
+    def remember(self, asking: Asking, memory: Memory_) -> None:
+        """Store for the agent whose turn it is. A probe leaves no memory."""
+        if not asking.probe:
+            turn = asking.turn
+            self.stream.append(np.array([asking.agent], np.int64), self._scored(memory), time=turn.time, tick=turn.tick)
+
+    async def context(self, asking: Asking, focus: Focus) -> Content:
+        rows = await self.recall(asking, focus)
+        return self.mind.prompts[self.prompt].render(memories=self.shown(rows)) if len(rows) else ()
+
+    async def recall(self, asking: Asking, focus: Focus, label: str = "recall") -> Ints:
+        """Rows that come to mind, oldest first; with several queries, each memory counts by its best match."""
+        rows = self.live(asking)
+        rows = rows[~np.isin(self.stream["kind"][rows], [int(kind) for kind in self.rule.hidden])]
+        if not len(rows) or focus.top < 1:
+            return rows[:0]
+        vectors, queries = np.zeros((len(rows), 1)), np.zeros((1, 1))
+        if focus.queries and self.rule.relevance_weight:
+            stored, asked = await self.vectors.of(asking, self.stream, rows, focus.queries, label)
+            vectors, queries = stored.astype(np.float64), asked.astype(np.float64)
+        found = rows[best(self._memories(rows, vectors), queries, asking.turn.time, focus.top, self.rule)]
+        if not asking.probe:
+            self.stream.set("accessed", found, asking.turn.time)
+        return found
+
+    def live(self, asking: Asking) -> Ints:
+        """All memories of the asking agent that have not expired, oldest first."""
+        return self.stream.live(asking.agent, time=asking.turn.time, tick=asking.turn.tick)
+
+    def talk(self, asking: Asking) -> Ints:
+        """What this agent heard said in this tick."""
+        rows = self.stream.of(asking.agent)
+        return rows[(self.stream["kind"][rows] == Kind.CHAT) & (self.stream["tick"][rows] == asking.turn.tick)]
+
+    def unscored_rows(self, asking: Asking) -> Ints:
+        """Memories of this agent that wait for a score."""
+        rows = self.live(asking)
+        return rows[np.isnan(self.stream["importance"][rows]) & (self.stream["kind"][rows] != Kind.CHAT)]
+
+    def shown(self, rows: Ints) -> Content:
+        """Memories as blocks: the engine's as a list, words of agents as theirs."""
+        blocks: list[Block] = []
+        lines: list[str] = []
+        for row in rows:
+            text, author = str(self.stream["text"][row]), int(self.stream["author"][row])
+            if author < 0:
+                lines.append(f"- {text}")
+                continue
+            if lines:
+                blocks.append(Block("\n".join(lines), origin=self.name))
+            lines = []
+            blocks.append(said(text, self.mind.name_of(author)))
+        return (*blocks, Block("\n".join(lines), origin=self.name)) if lines else tuple(blocks)
+
+    def state(self) -> dict[str, Any]:
+        return {**self.stream.state(), **({} if self.vectors.embedder is not None else self.vectors.state(self.stream))}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        self.stream.load(state)
+        self.vectors.load(state if "vectors" in state else {})
+
+    def _memories(self, rows: Ints, vectors: Floats) -> Memories:
+        """These rows of one agent, which are live, as retrieval reads them."""
+        stream, never = self.stream, np.full(len(rows), NEVER)
+        importance = stream["importance"][rows].astype(np.float64)
+        return Memories(
+            stream["agent"][rows],
+            stream["time"][rows],
+            stream["accessed"][rows],
+            never,
+            stream["kind"][rows].astype(np.int64),
+            np.where(np.isnan(importance), self.unscored, importance),
+            stream["always"][rows],
+            vectors,
+        )
+
+    def _scored(self, memory: Memory_) -> Memory_:
+        rule = self.importance
+        score = rule.get(memory.kind.name.lower()) if isinstance(rule, Mapping) else None if isinstance(rule, str) else float(rule)
+        if memory.always:
+            score = 10.0
+        if memory.importance is not None or score is None:
+            return memory
+        return replace(memory, importance=score)
+
+
+def best(memories: Memories, queries: Floats, now: int, top: int, rule: Retrieval) -> Ints:
+    """Places of one agent's ``top`` best memories, each by its best query, in order of time; between equals the newer."""
+    found = retrieve(memories, np.full(len(queries), memories.agents[0]), queries, now, len(memories.agents), rule)
+    places = found.row(0)  # every query finds them all
+    score = found.scores[:, : len(places)].max(axis=0)
+    return np.sort(places[np.lexsort((-places, -score))[:top]])

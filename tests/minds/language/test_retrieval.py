@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sociarium.kernel.errors import UsageError
-from sociarium.minds.language import retrieval
 from sociarium.minds.language.retrieval import (
     GENERATIVE_AGENTS,
     GENERATIVE_AGENTS_RELEASED,
@@ -93,7 +93,7 @@ def test_the_best_are_those_of_a_brute_force_sort(name: str, seed: int, top: int
 
 
 @pytest.mark.parametrize("dimensions", [1, 7, 24, 256, 384])
-def test_a_row_is_the_same_bits_whoever_else_asks(dimensions: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_is_the_same_bits_whoever_else_asks(dimensions: int) -> None:
     memories = made(1, agents=8, each=30, dimensions=dimensions)
     random = np.random.Generator(np.random.Philox(key=2))
     askers, queries = random.integers(0, 8, 64) * 3, random.normal(size=(64, dimensions))
@@ -104,8 +104,21 @@ def test_a_row_is_the_same_bits_whoever_else_asks(dimensions: int, monkeypatch: 
             some = retrieve(memories, askers[part], queries[part], NOW, 10)
             assert some.memories.tobytes() == whole.memories[part].tobytes()
             assert some.scores.tobytes() == whole.scores[part].tobytes()
-    monkeypatch.setattr(retrieval, "CHUNK", 1_000)
-    assert retrieve(memories, askers, queries, NOW, 10).scores.tobytes() == whole.scores.tobytes()
+    kept = replace(memories, lengths=np.sqrt(np.einsum("md,md->m", memories.embeddings, memories.embeddings)))
+    assert retrieve(kept, askers, queries, NOW, 10).scores.tobytes() == whole.scores.tobytes()
+
+
+@pytest.mark.parametrize("dimensions", [7, 256])
+def test_a_memory_scores_the_same_bits_whatever_lies_beside_it(dimensions: int) -> None:
+    """Gaps between candidates (copied) and none (read in place) must not differ, nor one candidate from many."""
+    memories = replace(
+        made(3, agents=1, dimensions=dimensions), expires=np.full(40, NEVER), kinds=np.zeros(40, np.int64), always=np.zeros(40, bool)
+    )
+    query, flat = np.random.Generator(np.random.Philox(key=4)).normal(size=(1, dimensions)), Retrieval(recency_weight=0)
+    whole = retrieve(memories, np.array([0]), query, NOW, 40, flat)
+    for kept in ([5], [0, 39], list(range(0, 40, 3)), list(range(10, 20))):
+        some = replace(memories, expires=np.where(np.isin(np.arange(40), kept), NEVER, 0))
+        assert retrieve(some, np.array([0]), query, NOW, len(kept), flat).scores.tobytes() == whole.scores[:, kept].tobytes()
 
 
 def golden() -> Memories:

@@ -20,7 +20,6 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 NEVER = np.iinfo(np.int64).max  # the expiration of what never expires
-CHUNK = 1_000_000  # embedding numbers multiplied at once
 HIGHEST = 10.0  # importance is asked on a scale of 1 to 10
 
 
@@ -44,12 +43,14 @@ class Memories:
     kinds: Ints
     importance: Floats  # 1 to 10
     always: Bools  # scored above all others
-    embeddings: Floats  # (memories, dimensions), any length but nothing
+    embeddings: Floats  # (memories, dimensions), of any length
+    lengths: Floats | None = None  # of the embeddings, where the store keeps them; else they are computed
 
     def __post_init__(self) -> None:
         count = len(self.agents)
         columns = (self.created, self.accessed, self.expires, self.kinds, self.importance, self.always, self.embeddings)
-        if any(len(column) != count for column in columns) or self.embeddings.ndim != 2:
+        kept = columns if self.lengths is None else (*columns, self.lengths)
+        if any(len(column) != count for column in kept) or self.embeddings.ndim != 2:
             raise UsageError("all columns of memories must have one row a memory, and embeddings two axes")
         same = self.agents[1:] == self.agents[:-1]
         if (self.agents[1:] < self.agents[:-1]).any() or (same & (self.created[1:] < self.created[:-1])).any():
@@ -116,14 +117,16 @@ def retrieve(memories: Memories, askers: Ints, queries: Floats, now: int, top: i
         raise UsageError(f"at least one memory must be asked for, not {top}")
     if queries.shape != (len(askers), memories.embeddings.shape[1]):
         raise UsageError(f"queries of shape {queries.shape}: need {(len(askers), memories.embeddings.shape[1])}, one embedding an asker")
+    found = Found(np.full((len(askers), top), -1, np.int64), np.full((len(askers), top), np.nan))
     query, row = _candidates(memories, askers, now, rule)
+    if not len(row):
+        return found
     scores = _scores(memories, query, row, queries, now, rule)
     best_first = np.lexsort((-row, -scores, query))  # by query, then score, then the newer
     place = _place_in_run(query[best_first])
     kept = best_first[place < top]
     kept = kept[np.lexsort((row[kept], query[kept]))]  # rows are in order of time within an agent
     column = _place_in_run(query[kept])
-    found = Found(np.full((len(askers), top), -1, np.int64), np.full((len(askers), top), np.nan))
     found.memories[query[kept], column] = row[kept]
     found.scores[query[kept], column] = scores[kept]
     return found
@@ -144,12 +147,10 @@ def _candidates(memories: Memories, askers: Ints, now: int, rule: Retrieval) -> 
 def _scores(memories: Memories, query: Ints, row: Ints, queries: Floats, now: int, rule: Retrieval) -> Floats:
     recency = _recency(memories, query, row, now, rule)
     importance = (np.where(memories.always, HIGHEST, memories.importance)[row] - 1) / (HIGHEST - 1)
-    relevance = _cosine(queries, memories.embeddings, query, row)
+    relevance = _cosine(queries, memories, query, row)
     if rule.scaling == "range":
         recency, importance, relevance = (_ranged(values, query) for values in (recency, importance, relevance))
     scores = rule.recency_weight * recency + rule.importance_weight * importance + rule.relevance_weight * relevance
-    if not len(scores):
-        return scores
     starts = _starts(query)
     highest = np.repeat(np.maximum.reduceat(scores, starts), np.diff(np.append(starts, len(query))))
     return np.where(memories.always[row], highest + 1, scores)
@@ -168,26 +169,29 @@ def _recency(memories: Memories, query: Ints, row: Ints, now: int, rule: Retriev
     return rule.decay ** (rank + rule.first_rank).astype(np.float64)
 
 
-def _cosine(queries: Floats, embeddings: Floats, query: Ints, row: Ints) -> Floats:
-    """Cosine of each pair, 0 where either has no length. NumPy sums each contiguous row by itself, alike whatever the batch."""
-    result = np.zeros(len(query))
-    pairs = max(1, CHUNK // max(1, queries.shape[1]))
-    for start in range(0, len(query), pairs):
-        some = slice(start, start + pairs)
-        asked, stored = queries[query[some]], embeddings[row[some]]
-        lengths = np.sqrt(_row_sums(asked * asked) * _row_sums(stored * stored))
-        np.divide(_row_sums(asked * stored), lengths, out=result[some], where=lengths > 0)
-    return result
+def _cosine(queries: Floats, memories: Memories, query: Ints, row: Ints) -> Floats:
+    """Cosine of each pair, 0 where either has no length. Each query is multiplied by itself, so no other can touch its bits."""
+    products, asked, stored = np.zeros(len(query)), _lengths(queries), memories.lengths
+    if stored is None:
+        stored = np.zeros(len(memories.agents))
+        wanted = np.unique(row)
+        stored[wanted] = _lengths(memories.embeddings[wanted])
+    starts = _starts(query)
+    for start, stop in zip(starts.tolist(), np.append(starts[1:], len(query)).tolist(), strict=True):
+        first, last = int(row[start]), int(row[stop - 1])
+        together = last - first == stop - start - 1  # no gaps: read where they lie instead of copying
+        rows = memories.embeddings[first : last + 1] if together else memories.embeddings[row[start:stop]]
+        products[start:stop] = np.einsum("md,d->m", rows, queries[query[start]])
+    lengths = asked[query] * stored[row]
+    return np.divide(products, lengths, out=np.zeros(len(query)), where=lengths > 0)
 
 
-def _row_sums(values: Floats) -> Floats:
-    return np.add.reduce(np.ascontiguousarray(values), axis=1)
+def _lengths(vectors: Floats) -> Floats:
+    return np.sqrt(np.einsum("md,md->m", vectors, vectors))
 
 
 def _ranged(values: Floats, query: Ints) -> Floats:
     """Scaled to 0 .. 1 over the candidates of each query; 0.5 where they are all alike."""
-    if not len(values):
-        return values
     starts = _starts(query)
     counts = np.diff(np.append(starts, len(query)))
     low = np.repeat(np.minimum.reduceat(values, starts), counts)
@@ -202,7 +206,5 @@ def _starts(query: Ints) -> Ints:
 
 def _place_in_run(query: Ints) -> Ints:
     """0, 1, 2, ... within each run of equal values."""
-    if not len(query):
-        return np.empty(0, np.int64)
     starts = _starts(query)
     return np.arange(len(query)) - np.repeat(starts, np.diff(np.append(starts, len(query))))

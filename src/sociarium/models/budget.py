@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from dataclasses import dataclass
 
 from sociarium.kernel.content import Block
@@ -78,7 +79,7 @@ class Budget:
         self.reserved = Cost()
         self._leased = before
         self._leasing = asyncio.Lock()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._ended = ""
         self._deadline: float | None = None
 
@@ -110,6 +111,7 @@ class Budget:
                 continue
             await self._settled()
         self.reserved += cost
+        self._wake()  # there may be room for one more
         try:
             await self._lease()
         except BaseException:
@@ -132,12 +134,13 @@ class Budget:
     def end(self, reason: str) -> None:
         """Start no more calls. The first reason stays."""
         self._ended = self._ended or reason
-        self._wake()
+        while self._waiting:
+            self._wake()
 
     def abort(self, error: BaseException) -> None:
         """End all waits with this error."""
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
+        while self._waiting:
+            waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_exception(error)
 
@@ -163,15 +166,22 @@ class Budget:
             self._leased += more
 
     async def _settled(self) -> None:
+        """Wait for a turn to look again: one at a time, in order, so that a thousand who wait cost no more than one."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
-        await waiter
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._wake()  # the turn is another's
+            raise
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
+        while self._waiting:
+            waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
+                return
 
     def _over(self, total: Cost) -> str:
         for name, top, wanted, used in (

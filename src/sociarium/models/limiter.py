@@ -1,10 +1,11 @@
 """How many calls are in flight to one backend and how fast they start: found at run time, from what the backend bears.
 
 Two limits work together. *Places* bound the calls in flight: they grow by one a success until the first refusal, then by
-one a round, and shrink when the backend turns a call away. *Pace* bounds the starts a second; it exists only once a call was
-turned away, because a server that answers in 10 ms and allows 50 calls a second cannot be held to that by places. After a
-refusal the pace is set below the rate at which calls got through, returns to that rate within ``RETURN`` seconds and then
-probes beyond it, along a cubic (the window growth of CUBIC, RFC 9438, applied to a rate).
+``STEP`` a round, and shrink when the backend turns a call away. *Pace* bounds the starts a second; it exists only once a call
+was turned away, because a server that answers in 10 ms and allows 50 calls a second cannot be held to that by places. After a
+refusal the pace is set below the rate at which calls were let in (starts less refusals: unlike successes, they are known at
+once when answers are slow), returns to that rate within ``RETURN`` seconds and then probes beyond it, along a cubic (the
+window growth of CUBIC, RFC 9438, applied to a rate).
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from collections import deque
 
 CUT_PACE = 0.95  # of the rate at which calls got through
 CUT_PLACES = 0.9
-RETURN = 20.0  # seconds until the pace is back where it was cut
-WINDOW = 2.0  # seconds over which the rate of successes is measured
+RETURN = 10.0  # seconds until the pace is back where it was cut
+STEP = 4.0  # places
+WINDOW = 2.0  # seconds over which the rate of calls let in is measured
+SHORTEST = 0.25  # seconds: no rate is taken from less
+LEAST = 0.1  # starts a second
 CATCH_UP = 0.05  # seconds of starts that a late timer may make up for
 
 
@@ -33,7 +37,8 @@ class Limiter:
         self._cut = -1.0  # when the last cut was made
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._successes: deque[float] = deque(maxlen=16_384)
+        self._starts: deque[float] = deque(maxlen=16_384)
+        self._refusals: deque[float] = deque(maxlen=16_384)
 
     async def acquire(self) -> float:
         """Wait for a place and the right moment. The ticket is the moment of the start, in the loop's seconds."""
@@ -56,8 +61,7 @@ class Limiter:
         """A call ended: ``good``, ``refused`` by a rate limit (``wish``: its Retry-After, seconds), or neither."""
         now = asyncio.get_running_loop().time()
         if good:
-            self._successes.append(now)
-            self.places = min(float(self.ceiling), self.places + (1.0 if self._doubling else 1.0 / self.places))
+            self.places = min(float(self.ceiling), self.places + (1.0 if self._doubling else STEP / self.places))
         elif refused:
             self._refused(now, ticket, wish)
         self._give()
@@ -70,6 +74,7 @@ class Limiter:
                 place.set_exception(error)
 
     def _refused(self, now: float, ticket: float, wish: float | None) -> None:
+        self._refusals.append(now)
         if wish is not None:
             self._pause = max(self._pause, now + wish)
         if ticket <= self._cut:
@@ -77,18 +82,19 @@ class Limiter:
         self._cut = now
         self._doubling = False
         self.places = max(1.0, min(self.places, self.flying) * CUT_PLACES)
-        through = self._through(now)
+        rate = self._let_in(now)
         if self.pace is not None:
-            through = min(through, self.pace.at(now))
-        self.pace = Pace(max(through, 0.1), now)
+            rate = min(rate, self.pace.at(now))
+        self.pace = Pace(max(rate, LEAST), now)
 
-    def _through(self, now: float) -> float:
-        """Successes a second over the last window, or over the time since the first success where that is shorter."""
-        while self._successes and self._successes[0] < now - WINDOW:
-            self._successes.popleft()
-        if not self._successes:
-            return 0.5 / WINDOW
-        return len(self._successes) / max(0.25, min(WINDOW, now - self._successes[0]))
+    def _let_in(self, now: float) -> float:
+        """Calls a second that were started and not refused, over the last window or the time since the first start."""
+        for times in (self._starts, self._refusals):
+            while times and times[0] < now - WINDOW:
+                times.popleft()
+        if not self._starts:
+            return 0.0
+        return (len(self._starts) - len(self._refusals)) / max(SHORTEST, min(WINDOW, now - self._starts[0]))
 
     def _wait(self, now: float) -> float | None:
         """Seconds until the next start may be made; None while there is no place."""
@@ -99,6 +105,7 @@ class Limiter:
 
     def _take(self, now: float) -> None:
         self.flying += 1
+        self._starts.append(now)
         if self.pace is not None:
             self.pace.start(now)
 
@@ -135,7 +142,7 @@ class Pace:
 
     def at(self, now: float) -> float:
         turn = (now - self.since) / RETURN - 1.0
-        return self.top * min(4.0, 1.0 + (1.0 - CUT_PACE) * turn**3)
+        return self.top * min(1000.0, 1.0 + (1.0 - CUT_PACE) * turn**3)
 
     def start(self, now: float) -> None:
         self.next = max(self.next, now - CATCH_UP) + 1.0 / self.at(now)

@@ -1,0 +1,172 @@
+"""Budgets are never exceeded: not in parallel, not across kills; and what is leased is durable first."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sociarium.kernel.content import Block
+from sociarium.kernel.errors import BudgetSpent
+from sociarium.kernel.protocols import Address, Lease, Usage
+from sociarium.models.backends.scripted import ScriptedBackend
+from sociarium.models.budget import Budget, BudgetLimits, Cost, money, upper_cost, upper_tokens
+from sociarium.models.request import Prices, Reply, Request, Sampling
+from sociarium.models.service import ModelService
+from sociarium.testing.memory_journal import MemoryJournal
+from sociarium.testing.virtual_time import run_virtual
+
+PRICES = Prices(3e6, 1e6, 15e6, "test")
+
+
+def where(number):
+    return Address(0, "act", 0, 0, f"agent:{number}", "act")
+
+
+def question(number, tokens=40):
+    return Request((Block(f"Question {number}."),), sampling=Sampling(1.0, max_tokens=tokens))
+
+
+def script(dice):
+    """Replies of a random length up to the limit, after a random delay."""
+
+    def reply(request, draw):
+        made = int(dice.integers(1, request.sampling.max_tokens + 1))
+        return Reply(text="x", usage=Usage(1, int(dice.integers(5, 20)), 0, made))
+
+    return ScriptedBackend(reply, delay=lambda request, draw: float(dice.random()), prices=PRICES)
+
+
+def test_never_exceeded_over_200_random_limits_at_64_in_flight():
+    dice = np.random.default_rng(7)
+    ends = 0
+    for _ in range(200):
+        limits = BudgetLimits(
+            calls=int(dice.integers(0, 120)) if dice.random() < 0.7 else None,
+            tokens=int(dice.integers(0, 6000)) if dice.random() < 0.7 else None,
+            money=int(dice.integers(0, 60_000)) if dice.random() < 0.7 else None,
+        )
+
+        async def work(limits=limits):
+            journal = MemoryJournal(delay=0.01)
+            door = ModelService({"default": script(dice)}, journal=journal, seed=0, budget=limits, concurrency=64)
+            results = await asyncio.gather(*(door.ask(question(number), where(number)) for number in range(130)), return_exceptions=True)
+            spent, leased = journal.spent(), journal.leased()
+            for used, lease, top in (
+                (spent.calls, leased.calls, limits.calls),
+                (spent.tokens, leased.tokens, limits.tokens),
+                (spent.money, leased.money, limits.money),
+            ):
+                if top is not None:
+                    assert used <= lease <= top
+            await door.close()
+            return sum(isinstance(result, BudgetSpent) for result in results)
+
+        ends += run_virtual(work()) > 0
+    assert ends > 100
+
+
+def test_a_budget_holds_across_kills():
+    """Each session is killed with calls in flight; what they may have cost never comes back."""
+    dice = np.random.default_rng(3)
+
+    async def session(journal, kill_at):
+        backend = script(dice)
+        door = ModelService({"default": backend}, journal=journal, seed=0, budget=BudgetLimits(calls=100))
+        asked = [asyncio.create_task(door.ask(question(number), where(number))) for number in range(400)]
+        await asyncio.sleep(kill_at)
+        for task in asked:  # the process is gone: nothing is settled, nothing handed back
+            task.cancel()
+        return backend.calls
+
+    journal, billed = MemoryJournal(delay=0.01), 0
+    for turn in range(40):
+        billed += run_virtual(session(journal, 0.05 + 0.01 * turn))
+        assert billed <= 100
+    assert journal.leased().calls <= 100
+    assert journal.spent().calls < billed
+
+
+def test_a_clean_end_hands_back_what_was_not_spent():
+    async def work():
+        journal = MemoryJournal()
+        for turn in range(3):
+            door = ModelService({"default": script(np.random.default_rng(turn))}, journal=journal, seed=0, budget=BudgetLimits(1000, 10**6))
+            for number in range(5):
+                await door.ask(question(10 * turn + number), where(10 * turn + number))
+            await door.close()
+            assert journal.leased().calls == journal.spent().calls == 5 * (turn + 1)
+            assert journal.leased().tokens == journal.spent().tokens
+
+    run_virtual(work())
+
+
+def test_a_lease_is_durable_before_a_call_draws_on_it():
+    async def work():
+        journal = MemoryJournal(delay=0.5)
+        door = ModelService({"default": script(np.random.default_rng(0))}, journal=journal, seed=0, budget=BudgetLimits(calls=640))
+        await asyncio.gather(*(door.ask(question(number), where(number)) for number in range(40)))
+        leased = started = 0
+        for what, value in journal.log:
+            leased += value.calls if what == "lease" else 0
+            started += what == "started"
+            assert started <= leased
+        assert started == 40
+        assert sum(what == "lease" for what, _ in journal.log) <= 5
+
+    run_virtual(work())
+
+
+def test_those_who_wait_get_what_others_did_not_need():
+    async def work():
+        journal = MemoryJournal()
+        # Each call may take 40 + about 80 tokens and takes 6: two fit by their upper bound, many in truth.
+        backend = ScriptedBackend(lambda r, d: Reply(text="x", usage=Usage(1, 5, 0, 1)), delay=lambda r, d: 1.0)
+        door = ModelService({"default": backend}, journal=journal, seed=0, budget=BudgetLimits(tokens=400))
+        results = await asyncio.gather(*(door.ask(question(number), where(number)) for number in range(100)), return_exceptions=True)
+        assert sum(not isinstance(result, BaseException) for result in results) > 30
+        assert journal.spent().tokens <= 400
+
+    run_virtual(work())
+
+
+async def test_a_spent_budget_says_what_and_how_to_go_on():
+    budget = Budget(BudgetLimits(calls=3), MemoryJournal())
+    for _ in range(3):
+        await budget.reserve(Cost(1))
+        budget.settle(Cost(1), Cost(1))
+    with pytest.raises(BudgetSpent, match=r"3 calls is spent: 3 used.*raise the limit and resume"):
+        await budget.reserve(Cost(1))
+
+
+async def test_all_ever_leased_counts_as_spent_on_resume():
+    journal = MemoryJournal()
+    await journal.lease(Lease(10, 500, 0))
+    budget = Budget(BudgetLimits(calls=12), journal)
+    assert budget.used == Cost(10, 500, 0)
+    await budget.reserve(Cost(1))
+    assert journal.leased().calls == 11
+
+
+@given(st.text(max_size=200), st.integers(1, 500))
+def test_the_upper_bound_is_no_less_than_bytes_and_limit(text, limit):
+    prompt, completion = upper_tokens(Request((Block(text),), sampling=Sampling(max_tokens=limit)))
+    assert prompt >= len(text.encode())
+    assert completion == limit
+
+
+def test_a_choice_is_bounded_by_its_prompt_for_each_option():
+    request = Request((Block("x" * 100),), "choose", options=("yes", "no"), neutral=(Block("y" * 50),))
+    assert upper_tokens(request)[0] >= 2 * (100 + 50) + len("yesno")
+
+
+def test_money_is_rounded_up_and_cached_tokens_are_cheaper():
+    assert money(Usage(1, 100, 0, 10), PRICES) == 450
+    assert money(Usage(1, 100, 100, 10), PRICES) == 250
+    assert money(Usage(1, 1, 0, 0), Prices(prompt=1.0)) == 1
+    assert money(Usage(1, 100, 100, 0), Prices(prompt=1e6)) == 100
+    facts = script(np.random.default_rng(0)).facts
+    assert upper_cost(question(1), facts).money == money(Usage(1, upper_tokens(question(1))[0], 0, 40), PRICES)

@@ -1,0 +1,157 @@
+"""Calls in flight and starts a second find what a server bears, on a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from sociarium.kernel.content import Block
+from sociarium.kernel.protocols import Address, NoJournal
+from sociarium.models.backend import CallFailed
+from sociarium.models.backends.scripted import ScriptedBackend
+from sociarium.models.limiter import Limiter
+from sociarium.models.request import Request, Sampling
+from sociarium.models.service import ModelService
+from sociarium.testing.virtual_time import run_virtual
+
+
+class Bucket:
+    """A server that allows ``rate(now)`` calls a second, with a burst, and turns the rest away."""
+
+    def __init__(self, rate, burst, latency, tells):
+        self.rate, self.burst, self.latency, self.tells = rate, burst, latency, tells
+        self.level, self.last = burst, 0.0
+        self.good, self.bad = [], []
+
+    async def complete(self, request, draw):
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self.level = min(self.burst, self.level + (now - self.last) * self.rate(now))
+        self.last = now
+        if self.level < 1.0:
+            self.bad.append(now)
+            await asyncio.sleep(0.005)
+            wish = (1.0 - self.level) / self.rate(now) if self.tells else None
+            raise CallFailed("rate_limited", "slow down", retryable=True, retry_after=wish)
+        self.level -= 1.0
+        await asyncio.sleep(self.latency)
+        self.good.append(now)
+
+
+def drive(server, seconds, concurrency=256):
+    """Keeps 300 askers busy."""
+
+    class Backend(ScriptedBackend):
+        async def complete(self, request, draw):
+            await server.complete(request, draw)
+            return await super().complete(request, draw)
+
+    async def work():
+        door = ModelService({"default": Backend(lambda r, d: "ten", parallel=concurrency)}, journal=NoJournal(), seed=0)
+        numbers = itertools.count()
+
+        async def asker():
+            while asyncio.get_running_loop().time() < seconds:
+                number = next(numbers)
+                request = Request((Block(str(number)),), sampling=Sampling(1.0))
+                await door.ask(request, Address(0, "p", 0, 0, f"agent:{number}", "act"))
+
+        tasks = [asyncio.create_task(asker()) for _ in range(300)]
+        await asyncio.sleep(seconds)
+        for task in tasks:
+            task.cancel()
+
+    run_virtual(work())
+
+
+def rates(server, begin, end):
+    good = sum(begin <= now < end for now in server.good)
+    bad = sum(begin <= now < end for now in server.bad)
+    return good / (end - begin), bad / max(1, good + bad)
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["with Retry-After", "without"])
+@pytest.mark.parametrize(("rate", "burst", "latency"), [(20.0, 5.0, 0.3), (50.0, 50.0, 0.02), (100.0, 10.0, 1.0)])
+def test_a_rate_limit_is_found_and_kept(rate, burst, latency, tells):
+    server = Bucket(lambda now: rate, burst, latency, tells)
+    drive(server, 90.0)
+    through, refused = rates(server, 60.0, 90.0)
+    assert through >= 0.85 * rate
+    assert refused <= 0.05
+
+
+def test_a_rate_limit_that_changes_is_followed():
+    server = Bucket(lambda now: 60.0 if now < 60.0 or now > 150.0 else 20.0, 10.0, 0.2, True)
+    drive(server, 240.0)
+    assert rates(server, 30.0, 60.0)[0] >= 0.85 * 60.0
+    assert rates(server, 100.0, 150.0)[0] >= 0.85 * 20.0
+    assert rates(server, 210.0, 240.0)[0] >= 0.85 * 60.0
+
+
+def test_the_ceiling_is_never_passed_and_all_come_in_order():
+    async def work():
+        limiter = Limiter(7)
+        order, most = [], 0
+
+        async def one(number):
+            nonlocal most
+            ticket = await limiter.acquire()
+            most = max(most, limiter.flying)
+            order.append(number)
+            await asyncio.sleep(1.0)
+            limiter.release(ticket, good=True)
+
+        await asyncio.gather(*(one(number) for number in range(50)))
+        assert most == 7
+        assert order == list(range(50))
+        assert limiter.flying == 0
+
+    run_virtual(work())
+
+
+def test_places_grow_to_the_ceiling_and_shrink_when_turned_away():
+    async def work():
+        limiter = Limiter(1000, start=10)
+
+        async def one(**end):
+            ticket = await limiter.acquire()
+            await asyncio.sleep(0.1)
+            limiter.release(ticket, **end)
+
+        await asyncio.gather(*(one(good=True) for _ in range(500)))
+        assert limiter.places > 200
+        before = limiter.places
+        await asyncio.gather(*(one(refused=True) for _ in range(20)))
+        # Twenty refusals of one round are one cut.
+        assert 0.8 * 20 <= limiter.places < before
+        assert limiter.pace is not None
+
+    run_virtual(work())
+
+
+def test_one_who_waits_and_is_cancelled_keeps_no_place():
+    async def work():
+        limiter = Limiter(1)
+        ticket = await limiter.acquire()
+        waiting = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        limiter.release(ticket, good=True)
+        waiting[1].cancel()  # granted in this very step
+        await asyncio.sleep(0)
+        await waiting[2]
+        assert limiter.flying == 1
+
+    run_virtual(work())
+
+
+def test_a_wish_to_wait_holds_for_everybody():
+    async def work():
+        limiter = Limiter(10)
+        limiter.release(await limiter.acquire(), refused=True, wish=30.0)
+        await limiter.acquire()
+        assert asyncio.get_running_loop().time() >= 30.0
+
+    run_virtual(work())

@@ -8,6 +8,7 @@ from importlib import import_module
 
 from sociarium.kernel.errors import UsageError
 from sociarium.models.backend import Backend
+from sociarium.models.spec import split, yes_or_no
 
 FORMS = """\
   local:NAME            a small model on this machine (`sociarium models list` shows the names), or local:/path/model.gguf
@@ -23,22 +24,47 @@ FORMS = """\
 _OPENERS = {
     "anthropic": ("sociarium.models.backends.http", "open_http"),
     "faulty": ("sociarium.models.backends.faulty", "open_faulty"),
-    "hashing": ("sociarium.models.backends.embed", "open_embedder"),
     "http": ("sociarium.models.backends.http", "open_http"),
     "https": ("sociarium.models.backends.http", "open_http"),
-    "local": ("sociarium.models.backends.local", "open_local"),
     "openai": ("sociarium.models.backends.http", "open_http"),
     "scripted": ("sociarium.models.backends.scripted", "open_scripted"),
-    "wordllama": ("sociarium.models.backends.embed", "open_embedder"),
 }
 
 
 def open_backend(spec: str) -> Backend:
     """The backend that ``spec`` names. Raises ``UsageError`` for anything that is not one of ``FORMS``."""
-    scheme = re.split("[:?]", spec, maxsplit=1)[0]
-    opener = _OPENERS.get(scheme)
-    if opener is None:
+    scheme, *rest = re.split("[:?]", spec, maxsplit=1)
+    if scheme == "local" and rest and rest[0]:
+        return _open_local(spec, rest[0])
+    if scheme in ("wordllama", "hashing"):
+        return _open_embedder(spec)
+    if scheme not in _OPENERS:
         raise UsageError(f"There is no model {spec!r}. A model is named by one of:\n{FORMS}")
-    module, function = opener
+    module, function = _OPENERS[scheme]
     open_it: Callable[[str], Backend] = getattr(import_module(module), function)
     return open_it(spec)
+
+
+def _open_local(spec: str, rest: str) -> Backend:
+    """``local:NAME?threads=1&slots=8&context=4096&exact=yes``."""
+    from sociarium.models.backends.local import LocalBackend
+
+    name, options = split(spec, rest)
+    threads = options.take("threads", int, 1, least=1)
+    slots = options.take("slots", int, 0, least=1) or None
+    context = options.take("context", int, 4096, least=64)
+    exact = options.take("exact", yes_or_no, False)
+    options.done()
+    return LocalBackend.open(name, threads=threads, slots=slots, context=context, exact=exact)
+
+
+def _open_embedder(spec: str) -> Backend:
+    """``wordllama``, ``hashing?dimensions=256``."""
+    from sociarium.models.backends.embed import HashingEmbedder, WordLlamaEmbedder
+
+    name, options = split(spec, spec)
+    if name not in ("hashing", "wordllama"):
+        raise UsageError(f"There is no model {spec!r}. A model is named by one of:\n{FORMS}")
+    dimensions = options.take("dimensions", int, 256, least=8) if name == "hashing" else 0
+    options.done()
+    return HashingEmbedder(dimensions) if name == "hashing" else WordLlamaEmbedder()

@@ -56,3 +56,11 @@ def split(spec: str, rest: str) -> tuple[str, Options]:
     if len(table) < len(pairs):
         raise UsageError(f"Model {spec!r}: an option is given twice.")
     return name, Options(spec, dict(table))
+
+
+def yes_or_no(text: str) -> bool:
+    """``yes``, ``true`` or ``1``; ``no``, ``false`` or ``0``. Raises ``ValueError``."""
+    known = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if text.lower() not in known:
+        raise ValueError(text)
+    return known[text.lower()]

@@ -62,8 +62,6 @@ class HttpBackend:
         return self._facts
 
     async def complete(self, request: Request, draw: int | None) -> Reply:
-        if any(block.attachment is not None for block in request.blocks):
-            raise CallFailed("bad_request", f"{self._facts.name} takes text only, the request has an attachment", retryable=False)
         path, body = self._shape.body(request, draw)
         status, headers, data = await self._post(path, body, ECHO + request_id(request, draw))
         if status != 200:

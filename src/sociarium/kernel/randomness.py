@@ -82,7 +82,10 @@ class Stream:
 
     def bits(self, rows: ArrayLike, index: int | Ints = 0) -> NDArray[np.uint64]:
         """64 random bits a row."""
-        return _bits(self._key, np.ascontiguousarray(rows, np.int64), index)
+        rows = np.asarray(rows, np.int64)
+        if not isinstance(index, int):
+            rows, index = np.broadcast_arrays(rows, np.asarray(index, np.int64))
+        return _bits(self._key, np.ascontiguousarray(rows), index)
 
     def uniform(self, rows: ArrayLike, index: int | Ints = 0) -> Floats:
         """Uniform in [0, 1), 53 bits."""

@@ -23,7 +23,16 @@ def bench(name: str, *, json: Annotated[bool, Parameter(negative=(), help="machi
         emit_json(finite({"bench": name, "rows": rows}))
         return 0
     shown = [
-        (r["case"], r["unit"], number(r["ours"]), number(r["reference"]), r["reference_name"], number(r["ratio"]), number(r["goal"]), r["limit"] or "–")
+        (
+            r["case"],
+            r["unit"],
+            number(r["ours"]),
+            number(r["reference"]),
+            r["reference_name"],
+            number(r["ratio"]),
+            number(r["goal"]),
+            r["limit"] or "–",
+        )
         for r in rows
     ]
     show_table(name, ["case", "unit", "ours", "reference", "which", "ratio", "goal", "limit"], shown, numbers=[2, 3, 5, 6])

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 from cyclopts import Parameter
-
 from rich.progress import Progress, TaskID
 
 from sociarium.cli.console import console, emit_json, say, show_table

@@ -70,7 +70,11 @@ class Handle:
     def __getattr__(self, method: str) -> Any:
         if method.startswith("_"):
             raise AttributeError(method)
-        return lambda **arguments: self._cluster.call(self.actor, method, arguments)
+
+        def call(**arguments: Any) -> Placeholder:
+            return self._cluster.call(self.actor, method, arguments)
+
+        return call
 
 
 @dataclass(slots=True)
@@ -245,7 +249,12 @@ class Cluster:
             by, target = message["by"], message["actor"]
             if cycle := self._closes_circle(by, target):
                 text = " → ".join(f"actor {actor}" for actor in cycle)
-                refusal = {"kind": "answer", "question": message["question"], "error": "WaitingCycle", "message": f"a wait in a circle: {text}"}
+                refusal = {
+                    "kind": "answer",
+                    "question": message["question"],
+                    "error": "WaitingCycle",
+                    "message": f"a wait in a circle: {text}",
+                }
             else:
                 refusal = None
                 placeholder = self.call(target, message["method"], message["arguments"], asker=(link.number, message["question"]))
@@ -272,6 +281,7 @@ class Cluster:
             self._waits.pop(call, None)
             if one is None:
                 return
+            link: Link | None = None
             if one.asker is not None:
                 self._waits = {asking: awaited for asking, awaited in self._waits.items() if awaited != call}
                 link = self._links.get(one.asker[0])

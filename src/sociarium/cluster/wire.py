@@ -42,7 +42,7 @@ def _out(value: Plain, arrays: list[bytes]) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):
-        return value.item()
+        return cast("Any", value).item()
     if isinstance(value, np.ndarray):
         return _array_out(cast("NDArray[Any]", value), arrays)
     if isinstance(value, list | tuple):
@@ -70,10 +70,11 @@ def _in(value: Any, chunks: list[memoryview]) -> Any:
     if "d" in tagged:
         return {key: _in(item, chunks) for key, item in tagged["d"].items()}
     if "t" in tagged:
-        words = np.empty(len(tagged["t"]), object)
+        words: NDArray[Any] = np.empty(len(tagged["t"]), object)
         words[:] = tagged["t"]
         return words.reshape(tagged["s"])
-    return np.frombuffer(chunks[tagged["a"]], np.dtype(tagged["y"])).reshape(tagged["s"]).copy()
+    numbers: NDArray[Any] = np.frombuffer(bytes(chunks[tagged["a"]]), np.dtype(str(tagged["y"])))
+    return numbers.reshape(tagged["s"]).copy()
 
 
 def _key(key: Any) -> str:

@@ -14,7 +14,7 @@ import threading
 import traceback
 from dataclasses import dataclass, field
 from multiprocessing.connection import Client, Connection, Listener
-from typing import Any
+from typing import Any, cast
 
 from sociarium.cluster.wire import pack, unpack
 from sociarium.kernel.errors import SociariumError, UsageError
@@ -107,7 +107,7 @@ class Worker:
             return {**reply, "error": kind, "message": str(error), "where": where}
 
     def _with_handles(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        return {name: Remote(self, v["actor"]) if isinstance(v, dict) and v.keys() == {"actor"} else v for name, v in arguments.items()}
+        return {name: Remote(self, int(v["actor"])) if _is_handle(v) else v for name, v in arguments.items()}
 
     def _send(self, message: dict[str, Any]) -> None:
         data = pack(message)
@@ -125,7 +125,15 @@ class Remote:
     def __getattr__(self, method: str) -> Any:
         if method.startswith("_"):
             raise AttributeError(method)
-        return lambda **arguments: self._worker.ask(self.number, method, arguments)
+
+        def call(**arguments: Any) -> Any:
+            return self._worker.ask(self.number, method, arguments)
+
+        return call
+
+
+def _is_handle(value: Any) -> bool:
+    return isinstance(value, dict) and set(cast("dict[str, Any]", value)) == {"actor"}
 
 
 def find(name: str) -> Any:

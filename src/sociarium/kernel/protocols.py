@@ -124,7 +124,8 @@ class Journal(Protocol):
 class Recorder(Protocol):
     """Where a simulation's ticks go. ``commit`` is all or nothing."""
 
-    journal: Journal
+    @property
+    def journal(self) -> Journal: ...
 
     def committed(self) -> int:
         """How many ticks are durable: on resume these are run again and checked, not written."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,7 +63,9 @@ class Results:
 class Experiment:
     """``Experiment(GovSim, {"plain": {}, "univ": {"universalization": True}}, seeds=range(20)).run(folder)``."""
 
-    def __init__(self, scenario: type[Scenario], arms: Mapping[str, Settings], seeds: Sequence[int], *, base: Settings | None = None) -> None:
+    def __init__(
+        self, scenario: type[Scenario], arms: Mapping[str, Settings], seeds: Sequence[int], *, base: Settings | None = None
+    ) -> None:
         if not arms or not list(seeds):
             raise UsageError("an experiment needs at least one arm and one seed")
         self.arms = {name: scenario.of({**(base or {}), **settings}) for name, settings in arms.items()}
@@ -112,9 +114,8 @@ async def _cell(arm: str, scenario: Scenario, seed: int, folder: Path | None, op
         kept = json.loads(done.read_text(encoding="utf-8"))
         values = {name: np.array([np.nan if v is None else v for v in column]) for name, column in kept["measures"].items()}
         return Cell(arm, seed, kept["digest"], values)
-    find: Callable[[str], type[Scenario]] = lambda _: type(scenario)
     exists = (own / "run.sqlite").exists()
-    finished = await (running.resume(own, find, options) if exists else running.start(scenario, seed, own, options))
+    finished = await (running.resume(own, lambda _: type(scenario), options) if exists else running.start(scenario, seed, own, options))
     cell = _of(arm, seed, finished)
     plain = {name: [None if v != v else float(v) for v in column] for name, column in cell.measures.items()}
     aside = done.with_suffix(".part")

@@ -24,9 +24,8 @@ from sociarium.models.backend import Backend
 from sociarium.models.backends.recorded import RecordedBackend
 from sociarium.models.budget import BudgetLimits
 from sociarium.models.opening import open_backend
-from sociarium.models.request import BackendFacts
+from sociarium.models.request import BackendFacts, Prices
 from sociarium.models.service import ModelService
-
 from sociarium.record.manifest import build_manifest
 from sociarium.record.run import RunRecord
 
@@ -97,11 +96,12 @@ async def replay(folder: Path, find: Lookup, options: Options | None = None) -> 
     scenario, seed = of_manifest(record.manifest, find)
     recorded: dict[str, Backend] = {r: RecordedBackend(facts_of(m["facts"])) for r, m in record.manifest["models"].items()}
     options = replace(options, interventions=[Intervention(**i) for i in record.manifest.get("interventions", [])], budget=BudgetLimits())
-    finished = await _carry_on(scenario, seed, record, recorded, options)
-    return finished
+    return await _carry_on(scenario, seed, record, recorded, options)
 
 
-async def branch(folder: Path, target: Path, at: int, settings: Mapping[str, Any], find: Lookup, options: Options | None = None) -> Finished:
+async def branch(
+    folder: Path, target: Path, at: int, settings: Mapping[str, Any], find: Lookup, options: Options | None = None
+) -> Finished:
     """A new run that shares the first ``at`` ticks of another, and goes on with some parameters set anew."""
     options = options or Options()
     parent = RunRecord.open(folder, mode="read")
@@ -152,9 +152,8 @@ def of_manifest(manifest: Mapping[str, Any], find: Lookup) -> tuple[Scenario, in
 
 def facts_of(plain: Mapping[str, Any]) -> BackendFacts:
     """Backend facts from a manifest."""
-    from sociarium.models.request import Prices
-
-    return BackendFacts(**{**plain, "prices": Prices(**plain.get("prices", {}))})
+    rest: dict[str, Any] = {name: value for name, value in plain.items() if name != "prices"}
+    return BackendFacts(**rest, prices=Prices(**plain.get("prices", {})))
 
 
 async def _carry_on(scenario: Scenario, seed: int, record: RunRecord, backends: Mapping[str, Backend], options: Options) -> Finished:

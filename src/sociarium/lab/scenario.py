@@ -8,7 +8,7 @@ import io
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -70,7 +70,9 @@ class Scenario(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "parameters"
-            raise UsageError(f"{cls.slug}: {where}: {first['msg']} (got {_short(first['input'])}). See: sociarium describe {cls.slug}") from None
+            raise UsageError(
+                f"{cls.slug}: {where}: {first['msg']} (got {_short(first['input'])}). See: sociarium describe {cls.slug}"
+            ) from None
 
     def changed(self, settings: Mapping[str, Any]) -> Self:
         """The same scenario with some parameters set anew."""
@@ -91,14 +93,14 @@ class Scenario(BaseModel):
 def read_settings(path: Path) -> dict[str, Any]:
     """Settings from a YAML file."""
     try:
-        loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        loaded = _yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"there is no settings file {path}") from None
     except (YAMLError, UnicodeDecodeError, OSError) as error:
         raise UsageError(f"{path} is not readable YAML: {_one_line(error)}") from None
     if not isinstance(loaded, dict):
         raise UsageError(f"{path} must hold a mapping of parameters, such as 'months: 12'")
-    return {str(name): value for name, value in loaded.items()}
+    return {str(name): value for name, value in cast("dict[Any, Any]", loaded).items()}
 
 
 def parse_settings(pairs: list[str]) -> dict[str, str]:
@@ -115,7 +117,8 @@ def parse_settings(pairs: list[str]) -> dict[str, str]:
 def _read(scenario: type[Scenario], name: str, text: str) -> Any:
     """A YAML value; a number may be followed by the parameter's own unit, and by no other."""
     field = scenario.model_fields[name]
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    declared: Any = field.json_schema_extra
+    extra = cast("dict[str, Any]", declared) if isinstance(declared, dict) else {}
     unit = str(extra.get("unit", ""))
     number, _, word = text.strip().partition(" ")
     if word and _is_number(number) and _is_number_field(field.annotation):
@@ -125,9 +128,13 @@ def _read(scenario: type[Scenario], name: str, text: str) -> Any:
             raise UsageError(f"{scenario.slug}: {name} is in {unit}, not in {word!r}: write {name}={number} for {number} {unit}")
         text = number
     try:
-        return YAML(typ="safe", pure=True).load(io.StringIO(text))
+        return _yaml(text)
     except YAMLError as error:
         raise UsageError(f"{scenario.slug}: {name}={_short(text)} is not a readable value: {_one_line(error)}") from None
+
+
+def _yaml(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(io.StringIO(text))  # pyright: ignore[reportUnknownMemberType]
 
 
 def _is_number_field(annotation: Any) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,6 +12,18 @@ from sociarium.kernel.errors import RecordError
 from sociarium.record import schema
 
 DATABASE = "run.sqlite"
+# what rows that hold anything at all lead to
+DAMAGE = (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError, RecursionError)
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Generator[None]:
+    """Rows of a damaged or hostile run may hold anything: whatever that breaks is one RecordError."""
+    try:
+        yield
+    except DAMAGE as error:
+        what = f"{type(error).__name__}: {error}"
+        raise RecordError(f"{folder} is damaged: a row cannot be read ({what}). Run `sociarium doctor {folder}` to find where.") from error
 
 
 def database(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from sociarium.kernel.errors import RecordError
-from sociarium.record import parts, schema, snapshots
+from sociarium.record import connection, parts, schema, snapshots
 from sociarium.record.connection import DATABASE, connect_reader
 from sociarium.record.digest import hash_bytes
 from sociarium.record.files import inside
@@ -22,7 +22,7 @@ from sociarium.record.whole import file_digest, is_whole
 
 Severity = Literal["error", "warning", "note"]
 RESTORE = "Restore the folder from a copy; what lies before the damage can still be read and branched from."
-DAMAGE = (sqlite3.Error, RecordError, ValueError, TypeError, KeyError, IndexError, OSError, OverflowError, AttributeError)
+DAMAGE = (*connection.DAMAGE, RecordError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,9 @@ def _parts(folder: Path, reader: sqlite3.Connection) -> Iterator[Finding]:
 
 def _ticks(folder: Path, reader: sqlite3.Connection) -> Iterator[Finding]:
     chain = GENESIS
-    for place, row in enumerate(reader.execute("SELECT * FROM ticks ORDER BY tick").fetchall()):
-        tick = int(row[0])
+    numbers = [int(tick) for (tick,) in reader.execute("SELECT tick FROM ticks ORDER BY tick")]
+    for place, tick in enumerate(numbers):
+        row = reader.execute("SELECT * FROM ticks WHERE tick = ?", (tick,)).fetchone()
         if tick != place:
             yield Finding("error", f"tick {place} is missing", "ticks", RESTORE)
             return

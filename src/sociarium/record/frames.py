@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from sociarium.kernel.errors import RecordError, UsageError
 from sociarium.kernel.outcomes import STATUS_NAMES
 from sociarium.record.columns import columns_of
-from sociarium.record.connection import connect_reader
+from sociarium.record.connection import connect_reader, reading
 from sociarium.record.files import inside
 from sociarium.record.parts import FIXED, OWN
 from sociarium.record.snapshots import load_state
@@ -28,6 +29,21 @@ if TYPE_CHECKING:
 
 TABLES = ("agents", "events", "calls", "measures", "outcomes", "outcome_rows", "refusals", "ticks")
 FILE_FUNCTION = re.compile(r"\b(read|scan)_\w+\s*\(", re.IGNORECASE)
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _reads(method: Callable[Concatenate[Frames, P], T]) -> Callable[Concatenate[Frames, P], T]:
+    """What a damaged run leads to is one RecordError."""
+
+    @wraps(method)
+    def guarded(self: Frames, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with reading(self.folder):
+            return method(self, *args, **kwargs)
+
+    return guarded
 
 
 def frames(folder: Path) -> Frames:
@@ -45,15 +61,18 @@ class Frames:
     def close(self) -> None:
         self._reader.close()
 
+    @_reads
     def kinds(self) -> list[str]:
         """Kinds of events that are kept whole."""
         return [str(kind) for (kind,) in self._reader.execute("SELECT DISTINCT kind FROM batches ORDER BY kind")]
 
+    @_reads
     def ticks(self) -> pl.DataFrame:
         """One row a tick: tick, time and until (microseconds), called, digest."""
         rows = self._reader.execute("SELECT tick, time, until, called, digest FROM ticks ORDER BY tick").fetchall()
         return _frame(rows, {"tick": int, "time": int, "until": int, "called": bool, "digest": str})
 
+    @_reads
     def events(self, kind: str | None = None) -> pl.LazyFrame:
         """One row an event. With a kind: its own columns, typed; without: they are JSON text in ``data``."""
         import polars as pl
@@ -65,6 +84,7 @@ class Frames:
             raise UsageError(f"The run in {self.folder} keeps no events {kind!r}. It keeps: {', '.join(self.kinds()) or 'none'}.")
         return self._of_kind(kind).sort("tick", "id")
 
+    @_reads
     def calls(self) -> pl.DataFrame:
         """One row a journalled reply: its address, key, source, status, text, tokens, money (millionths of a dollar), seconds."""
         query = (
@@ -81,6 +101,7 @@ class Frames:
         words = {"key": str, "source": str, "status": str, "text": str, "error": str}
         return _frame(rows, {**address, **words, **spent, "attempts": int})
 
+    @_reads
     def measures(self) -> pl.DataFrame:
         """One row a tick, measure and group: tick, name, group, value (text measures: in ``text``)."""
         import polars as pl
@@ -97,6 +118,7 @@ class Frames:
             found.append(pl.DataFrame(columns).insert_column(1, pl.Series("name", [name] * len(values), dtype=pl.String)))
         return pl.concat(found) if found else _frame([], {"tick": int, "name": str, "group": int, "value": float, "text": str})
 
+    @_reads
     def outcomes(self) -> pl.DataFrame:
         """One row a tick, phase, turn and status: how many agent-turns ended so."""
         rows: list[tuple[Any, ...]] = []
@@ -104,6 +126,7 @@ class Frames:
             rows += [(tick, phase, turn, str(name), int(count)) for name, count in json.loads(counts).items()]
         return _frame(rows, {"tick": int, "phase": str, "turn": int, "status": str, "count": int})
 
+    @_reads
     def outcome_rows(self) -> pl.DataFrame:
         """One row an agent-turn that was kept: all that were not plainly ok, and those of recorded agents."""
         query = (
@@ -115,11 +138,13 @@ class Frames:
         names = {"tick": int, "phase": str, "turn": int, "agent": int, "lane": int, "status": str, "fallback": bool, "reason": str}
         return _frame(rows, names)
 
+    @_reads
     def refusals(self) -> pl.DataFrame:
         """One row an action that was not carried out, with what its agent was told."""
         rows = self._reader.execute("SELECT tick, phase, lane, turn, agent, action, reason FROM refusals ORDER BY tick, place").fetchall()
         return _frame(rows, {"tick": int, "phase": str, "lane": int, "turn": int, "agent": int, "action": str, "reason": str})
 
+    @_reads
     def agents(self, tick: int | None = None, kind: str | None = None) -> pl.DataFrame:
         """One row an agent, from the last snapshot taken at or before ``tick`` ticks were done: kind, id and all columns."""
         import polars as pl
@@ -134,6 +159,7 @@ class Frames:
             raise UsageError(f"The run in {self.folder} has no agents{'' if kind is None else f' of kind {kind!r}'}.")
         return pl.concat(found, how="diagonal_relaxed")
 
+    @_reads
     def sql(self, query: str) -> pl.DataFrame:
         """SQL over the tables agents, events, calls, measures, outcomes, outcome_rows, refusals, ticks; events of one kind are
         a table under their kind, in double quotes. Files cannot be read."""

@@ -6,12 +6,14 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from sociarium.kernel.errors import RecordError
 from sociarium.kernel.protocols import Address, JournalEntry, Lease, Usage
+from sociarium.record.connection import reading
 from sociarium.record.digest import hash_bytes, hash_items, to_json
 from sociarium.record.schema import seal
 from sociarium.record.writer import Writer
@@ -25,9 +27,10 @@ Row = tuple[Any, ...]  # the columns of ``journal`` between id and seal
 class RunJournal:
     """Implements ``kernel.protocols.Journal`` over a run's database."""
 
-    def __init__(self, reader: sqlite3.Connection, writer: Writer | None, live: bool) -> None:
+    def __init__(self, folder: Path, reader: sqlite3.Connection, writer: Writer | None, live: bool) -> None:
         self.live = live
         self.touched = Replies()
+        self._folder = folder
         self._reader = reader
         self._writer = writer
         self._pending: set[Address] = set()
@@ -47,8 +50,9 @@ class RunJournal:
         row = self._reader.execute(f"SELECT * FROM journal WHERE {ADDRESS}", place_of(address)).fetchone()
         if row is None:
             return None
+        entry = self._entry(row)
         self.touched.add(address, reply_digest(row[11], row[12]))
-        return self._entry(row)
+        return entry
 
     def known(self, key: str, at: Address | None = None) -> JournalEntry | None:
         """A reply under this key, this run's or an inherited one; ``at`` prefers the one at an equal address, then good ones."""
@@ -58,7 +62,8 @@ class RunJournal:
         if not rows:
             return None
         place = None if at is None else place_of(at)
-        return self._entry(min(rows, key=lambda row: (tuple(row[1:9]) != place, not _good(row[11]))))
+        with reading(self._folder):
+            return self._entry(min(rows, key=lambda row: (tuple(row[1:9]) != place, not _good(row[11]))))
 
     async def append(self, entry: JournalEntry) -> None:
         """Durable when it returns. A second entry at one address is a RecordError."""
@@ -110,7 +115,8 @@ class RunJournal:
         return sorted((self._entry(row) for row in rows), key=lambda entry: entry.address)
 
     def _entry(self, row: Row) -> JournalEntry:
-        return decode_entry(row, partial(_block, self._reader))
+        with reading(self._folder):
+            return decode_entry(row, partial(_block, self._reader))
 
     def _is_fresh(self, address: Address) -> bool:
         """Whether all that was ever journalled under its tick is in ``touched``: then the database need not be asked."""

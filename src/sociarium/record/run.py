@@ -15,7 +15,7 @@ from sociarium.kernel.errors import RecordError, ReplayMismatch
 from sociarium.kernel.records import TickRecord
 from sociarium.record import parts, schema, snapshots
 from sociarium.record.compare import explain
-from sociarium.record.connection import DATABASE, connect_reader, connect_writer, database
+from sociarium.record.connection import DATABASE, connect_reader, connect_writer, database, reading
 from sociarium.record.digest import hash_items, to_json
 from sociarium.record.files import sync_folder
 from sociarium.record.journal import RunJournal, note_lost
@@ -67,21 +67,31 @@ class RunRecord:
         self._lock = lock
         self._writer: Writer | None = None
         self._reader = connect_reader(folder)
-        if mode == "resume":
-            self._writer = Writer(folder, connect)
-            self._writer.wait(lambda connection: _begin_session(folder, connection))
-        self.manifest: dict[str, Any] = json.loads(self.get("manifest") or "{}")
-        self.cadence = Cadence(**json.loads(self.get("cadence") or "{}"))
-        self.journal = RunJournal(self._reader, self._writer, live=mode == "resume")
-        self._snapshots = snapshots.Snapshots(folder, self._reader, self._writer, self.cadence.keep)
-        self._durable = int(self._reader.execute("SELECT count(*) FROM ticks").fetchone()[0])
+        try:
+            if mode == "resume":
+                self._writer = Writer(folder, connect)
+                self._writer.wait(partial(_begin_session, folder))
+            with reading(folder):
+                self._load()
+        except BaseException:
+            self._reader.close()
+            if self._writer is not None:
+                self._writer.close()
+            raise
         self._written = self._durable  # ticks handed to the writer or waiting in the buffer
         self._rerun = self._durable  # ticks below this are compared, not written
-        self._chain = self._chain_after(self._durable)
         self._leaves: dict[str, str] | None = None
         self._waiting: list[EncodedTick] = []
-        self._loose = {str(kind): int(count) for kind, count in self._reader.execute(_LOOSE)}  # kind -> rows in the database
         self._final: str | None = None
+
+    def _load(self) -> None:
+        self.manifest: dict[str, Any] = dict(json.loads(self.get("manifest") or "{}"))
+        self.cadence = Cadence(**json.loads(self.get("cadence") or "{}"))
+        self.journal = RunJournal(self.folder, self._reader, self._writer, live=self.mode == "resume")
+        self._snapshots = snapshots.Snapshots(self.folder, self._reader, self._writer, self.cadence.keep)
+        self._durable = int(self._reader.execute("SELECT count(*) FROM ticks").fetchone()[0])
+        self._chain = self._chain_after(self._durable)
+        self._loose = {str(kind): int(count) for kind, count in self._reader.execute(_LOOSE)}  # kind -> rows in the database
 
     @classmethod
     def create(
@@ -195,7 +205,8 @@ class RunRecord:
         """A committed tick, read back."""
         if not 0 <= tick < self._durable:
             raise RecordError(f"The run in {self.folder} has {self._durable} ticks; there is no tick {tick}.")
-        return load_tick(self._reader, tick, partial(parts.read_batch, self.folder, self._reader))
+        with reading(self.folder):
+            return load_tick(self._reader, tick, partial(parts.read_batch, self.folder, self._reader))
 
     def close(self) -> None:
         """Write what waits, mark an unfinished run as paused, and let go of the lock. Closing twice is harmless."""

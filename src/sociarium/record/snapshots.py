@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sociarium.kernel.errors import RecordError
+from sociarium.record.connection import reading
 from sociarium.record.digest import hash_bytes, to_json
 from sociarium.record.files import inside, read_slice, write_file
 from sociarium.record.schema import seal
@@ -150,7 +151,8 @@ def load_state(folder: Path, reader: sqlite3.Connection, row: Sequence[Any]) -> 
     """The state of a row of ``snapshots``. Raises RecordError where the row or a chunk is not what its checksum says."""
     if row[3] != seal(*row[:3]):
         raise RecordError(f"The snapshot after {row[0]} ticks in {folder} is damaged: its seal does not match.")
-    return restore(json.loads(row[1]), lambda name: fetch_chunk(folder, reader, name))
+    with reading(folder):
+        return restore(json.loads(row[1]), lambda name: fetch_chunk(folder, reader, name))
 
 
 def fetch_chunk(folder: Path, reader: sqlite3.Connection, name: str) -> bytes:

@@ -51,7 +51,7 @@ def same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and left == right
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(STATES)
 def test_a_state_comes_back_as_it_was(state: dict[str, Any]) -> None:
     found = survey(state)
@@ -61,7 +61,7 @@ def test_a_state_comes_back_as_it_was(state: dict[str, Any]) -> None:
     assert survey(again).digest == found.digest
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ARRAYS, ARRAYS)
 def test_unequal_arrays_have_unequal_digests(left: Any, right: Any) -> None:
     assert (array_digest(left) == array_digest(right)) == (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -119,7 +119,7 @@ async def _all(scenario: Scenario, seeds: list[int], folders: list[Path], watche
             await backend.close()
 
 
-async def together(runs: list[Awaitable[Finished]]) -> list[Finished]:
+async def together(runs: Sequence[Awaitable[Finished]]) -> list[Finished]:
     """Let all end, then raise the first error."""
     ended = await asyncio.gather(*runs, return_exceptions=True)
     for one in ended:

@@ -117,7 +117,7 @@ def _by_tick(measures: Any, slug: str) -> tuple[list[str], list[list[object]]]:
         if row["value"] is not None and row["value"] == row["value"]:
             table.setdefault(int(row["tick"]), {}).setdefault(str(row["name"]), []).append(float(row["value"]))
     names = wanted or sorted({name for columns in table.values() for name in columns})[:8]
-    rows = [[tick, *(number(_mean(columns.get(name))) for name in names)] for tick, columns in sorted(table.items())]
+    rows: list[list[object]] = [[tick, *(number(_mean(columns.get(name))) for name in names)] for tick, columns in sorted(table.items())]
     return ["tick", *names], rows
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from sociarium.cli.console import clean, console, number, say, show_table
 from sociarium.kernel.ledger import Reported
 from sociarium.kernel.records import TickRecord
+from sociarium.kernel.simulation import Simulation
 from sociarium.lab.running import Finished, Options
 from sociarium.lab.scenario import Scenario
 from sociarium.lab.statistics import mean_interval
@@ -55,7 +56,7 @@ class Watcher:
             transient=True,
         )
         self.tasks: dict[int, TaskID] = {}
-        self.names: dict[int, Any] = {}
+        self.names: dict[int, Callable[[int], str]] = {}
 
     def __enter__(self) -> Watcher:
         self.progress.start()
@@ -82,12 +83,15 @@ class Watcher:
             on_built=[lambda scenario, simulation: self.built(seed, scenario, simulation)],
         )
 
-    def built(self, seed: int, scenario: Scenario, simulation: Any) -> None:
+    def built(self, seed: int, scenario: Scenario, simulation: Simulation) -> None:
         self.scenario = scenario
         population = simulation.world.population
-        self.names[seed] = lambda agent: (
-            str(population.get(np.array([agent]), "name")[0]) if "name" in population[population.kind_of(agent)] else f"agent {agent}"
-        )
+
+        def name(agent: int) -> str:
+            table = population[population.kind_of(agent)]
+            return str(table["name"][int(population.row_of(np.array([agent]))[0])]) if "name" in table else f"agent {agent}"
+
+        self.names[seed] = name
         self.tasks[seed] = self.progress.add_task(f"seed {seed}" if self.several else "ticks", total=scenario.total_ticks())
 
     def ticked(self, seed: int, record: TickRecord) -> None:

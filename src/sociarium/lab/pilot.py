@@ -1,0 +1,142 @@
+"""What a run will cost, before it: pilot runs on a scripted model tell how many calls of each kind there will be, and one call
+of each kind to the real model tells what such a call costs.
+
+A total is the sum over kinds of question (labels) of calls times cost a call. Its interval is that of a new run among the pilots
+(Student's t for one further observation). Scripted replies are drawn from the reply schemas, so a run whose length hangs on what
+a real model would decide may fall outside; the error is told after the run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from sociarium.kernel.errors import SociariumError, UsageError
+from sociarium.kernel.protocols import Address, NoJournal, Usage
+from sociarium.lab.running import Options, opened
+from sociarium.lab.scenario import Scenario
+from sociarium.models.backend import Backend, CallFailed
+from sociarium.models.backends.scripted import open_scripted
+from sociarium.models.forecast import Forecast, Interval, student
+from sociarium.models.request import Reply, Request, draw
+from sociarium.models.service import ModelService
+
+QUANTITIES = ("calls", "prompt_tokens", "completion_tokens", "money", "seconds")
+
+
+@dataclass(slots=True)
+class Cost:
+    """What one call of a kind costs. ``seconds`` is one call alone: calls in flight together take less."""
+
+    prompt_tokens: float
+    completion_tokens: float
+    money: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Pilot:
+    """Scripted runs: calls by label, one dict a run, with one example request a label."""
+
+    runs: list[dict[str, int]] = field(default_factory=list[dict[str, int]])
+    ticks: list[int] = field(default_factory=list[int])
+    examples: dict[str, tuple[Request, str]] = field(default_factory=dict[str, tuple[Request, str]])  # label -> request, route
+    costs: dict[str, Cost] = field(default_factory=dict[str, Cost])
+
+
+class _Listening:
+    """A door that counts what passes through it."""
+
+    def __init__(self, service: ModelService, pilot: Pilot) -> None:
+        self.service, self.pilot = service, pilot
+        self.counts: dict[str, int] = {}
+        self.spent: dict[str, list[Usage]] = {}
+
+    async def ask(self, request: Request, address: Address, *, route: str = "default") -> Reply:
+        reply = await self.service.ask(request, address, route=route)
+        self._note(request, address, route, reply)
+        return reply
+
+    async def ask_all(self, requests: Sequence[Request], address: Address, *, route: str = "default") -> list[Reply]:
+        replies = await self.service.ask_all(requests, address, route=route)
+        for request, reply in zip(requests, replies, strict=True):
+            self._note(request, address, route, reply)
+        return replies
+
+    def _note(self, request: Request, address: Address, route: str, reply: Reply) -> None:
+        self.counts[address.label] = self.counts.get(address.label, 0) + 1
+        self.pilot.examples.setdefault(address.label, (request, route))
+        self.spent.setdefault(address.label, []).append(reply.usage)
+
+
+async def pilot_of(scenario: Scenario, seed: int, *, runs: int = 5) -> Pilot:
+    """``runs`` whole runs on the scripted model, in memory."""
+    if runs < 2:
+        raise UsageError(f"a forecast needs at least 2 pilot runs, not {runs}: one says nothing about how much they differ")
+    routes = scenario.routes()
+    if not routes:
+        raise UsageError(f"{scenario.slug} calls no model as it is set: it costs nothing. Name one with --model")
+    pilot, spent = Pilot(), dict[str, list[Usage]]()
+    for number in range(runs):
+        own = seed + 1_000_003 * (number + 1)  # apart from the seeds that people use
+        backend: Backend = open_scripted("scripted:schema")
+        simulation = scenario.build(own)
+        service = ModelService(dict.fromkeys(routes, backend), journal=NoJournal(), seed=own)
+        door = _Listening(service, pilot)
+        simulation.door = door
+        pilot.ticks.append(await simulation.run())
+        pilot.runs.append(door.counts)
+        for label, usages in door.spent.items():
+            spent.setdefault(label, []).extend(usages)
+    for label, usages in spent.items():
+        pilot.costs[label] = Cost(float(np.mean([u.prompt_tokens for u in usages])), float(np.mean([u.completion_tokens for u in usages])))
+    return pilot
+
+
+async def priced(pilot: Pilot, scenario: Scenario, seed: int, options: Options) -> dict[str, Cost]:
+    """Ask the real model one question of each kind: tokens, money and seconds. These calls are paid for."""
+    backends = opened(scenario, options)
+    costs: dict[str, Cost] = {}
+    for number, (label, (request, route)) in enumerate(pilot.examples.items()):
+        began = perf_counter()
+        try:
+            reply = await backends[route].complete(request, draw(seed, Address(0, "forecast", 0, 0, "operator", label, number)))
+        except CallFailed as failed:
+            raise SociariumError(f"the model did not answer the forecast's question {label!r}: {failed}") from None
+        used = reply.usage
+        costs[label] = Cost(used.prompt_tokens, used.completion_tokens, float(used.money), perf_counter() - began)
+    return costs
+
+
+def forecast_of(pilot: Pilot, costs: Mapping[str, Cost] | None = None, *, confidence: float = 0.95) -> Forecast:
+    """Totals of one run with intervals. Without ``costs`` of the real model: calls, and tokens as the script counts them."""
+    given = costs or pilot.costs
+    totals: dict[str, Interval] = {}
+    for name in QUANTITIES if costs else QUANTITIES[:3]:
+        each = [sum(count * _unit(given[label], name) for label, count in run.items()) for run in pilot.runs]
+        totals[name] = _next(np.array(each, np.float64), confidence)
+    ticks = max(pilot.ticks)
+    return Forecast(ticks, len(pilot.runs), confidence, totals)
+
+
+def told_after(forecast: Forecast, models: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The forecast beside what the run did spend (a service's summary)."""
+    actual = {name: float(models.get(name, 0)) for name in ("calls", "prompt_tokens", "completion_tokens")}
+    known = replace(forecast, totals={name: one for name, one in forecast.totals.items() if name in actual})
+    return known.error(actual)
+
+
+def _unit(cost: Cost, name: str) -> float:
+    return 1.0 if name == "calls" else float(getattr(cost, name))
+
+
+def _next(values: np.ndarray[Any, np.dtype[np.float64]], confidence: float) -> Interval:
+    """The interval of one further run, by Student's t."""
+    count, mean = len(values), float(values.mean())
+    half = student(0.5 + confidence / 2, count - 1) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
+    return Interval(mean, max(0.0, mean - half), mean + half)

@@ -45,9 +45,7 @@ def forecast(
         return 0
     rows = [(name.replace("_", " "), *_shown(name, one), UNITS[name]) for name, one in found.totals.items()]
     show_table(f"one run of {slug} on {scenario.model}", ["", "mean", "95 % interval", "unit"], rows, numbers=[1])
-    say(
-        f"from {runs} pilot runs on a scripted model ({min(pilot.ticks)} to {max(pilot.ticks)} ticks); a real model may end sooner or later."
-    )
+    say(f"from {runs} pilot runs on a scripted model ({min(pilot.ticks)} to {max(pilot.ticks)} ticks); a real run may end sooner or later")
     return 0
 
 

@@ -73,7 +73,8 @@ def _in(value: Any, chunks: list[memoryview]) -> Any:
         words: NDArray[Any] = np.empty(len(tagged["t"]), object)
         words[:] = tagged["t"]
         return words.reshape(tagged["s"])
-    numbers: NDArray[Any] = np.frombuffer(bytes(chunks[tagged["a"]]), np.dtype(cast("str", tagged["y"])))
+    kind: np.dtype[Any] = np.dtype(str(tagged["y"]))
+    numbers: NDArray[Any] = np.frombuffer(bytes(chunks[int(tagged["a"])]), kind)
     return numbers.reshape(tagged["s"]).copy()
 
 

@@ -486,6 +486,37 @@ def test_in_a_batch_one_may_fail_alone_and_a_short_batch_fails_together():
     run_virtual(work())
 
 
+def test_a_stop_sends_no_other_batch():
+    async def work():
+        engine, journal = Batching(), MemoryJournal()
+        door, _ = service(None, journal, backend=engine)
+        asked = [asyncio.create_task(door.ask(ask(str(number)), at(number))) for number in range(40)]
+        await asyncio.sleep(0.5)
+        await door.stop()
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert engine.sizes == [8]
+        assert [isinstance(result, Interrupted) for result in results] == [False] * 8 + [True] * 32
+        assert len(journal.entries) == 8
+        assert door.budget.used.calls == 8
+
+    run_virtual(work())
+
+
+async def test_a_schema_that_cannot_be_checked_is_refused_before_the_call():
+    door, backend = service(lambda request, draw: "{}")
+    with pytest.raises(UsageError, match="patternProperties"):
+        await door.ask(ask(schema={"type": "object", "patternProperties": {}}), WHERE)
+    assert backend.calls == 0
+
+
+@pytest.mark.parametrize("limits", [{"calls": -1}, {"seconds": float("nan")}, {"money": 1 << 63}])
+def test_a_limit_that_cannot_be_is_refused(limits):
+    with pytest.raises(UsageError, match="budget"):
+        BudgetLimits(**limits)
+    with pytest.raises(UsageError, match="time limit"):
+        service(None, timeout=0.0)
+
+
 def test_a_defect_of_a_batch_engine_reaches_its_askers():
     def broken(requests):
         raise ZeroDivisionError("a defect")

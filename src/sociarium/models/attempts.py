@@ -114,6 +114,9 @@ class Attempts:
                     self._check()
                     raise BudgetSpent("the time budget passed with calls in flight. Nothing is lost: resume the run.") from failure
                 raise
+            except Interrupted:  # it waited for a batch that was never sent
+                spent = Cost()
+                raise
             finally:
                 self._leave()
                 self.budget.settle(cost, spent)

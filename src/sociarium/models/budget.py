@@ -15,10 +15,11 @@ from collections import deque
 from dataclasses import dataclass
 
 from sociarium.kernel.content import Block
-from sociarium.kernel.errors import BudgetSpent
+from sociarium.kernel.errors import BudgetSpent, UsageError
 from sociarium.kernel.protocols import Journal, Lease, Usage
 from sociarium.models.request import BackendFacts, Prices, Request
 
+UNLIMITED = 1 << 62
 SHARES = 64  # a lease is at least this part of each limit
 TEMPLATE = 64  # tokens that a chat template may add to a prompt
 TEMPLATE_BLOCK = 16  # and to each block of it
@@ -36,6 +37,12 @@ class BudgetLimits:
     tokens: int | None = None
     money: int | None = None
     seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("calls", "tokens", "money", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < UNLIMITED:
+                raise UsageError(f"A budget of {value} {name} cannot be: give a number of at least 0, or none for no limit.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +67,6 @@ class Cost:
 
     def at_most(self, other: Cost) -> Cost:
         return Cost(min(self.calls, other.calls), min(self.tokens, other.tokens), min(self.money, other.money))
-
-
-UNLIMITED = 1 << 62
 
 
 class Budget:

@@ -33,6 +33,12 @@ class Channel:
         except TimeoutError as error:
             raise clock.failure() from error
 
+    def abort(self, error: BaseException) -> None:
+        """End the waits of those whose call has not gone out."""
+        self.limiter.abort(error)
+        if self.batch is not None:
+            self.batch.abort(error)
+
 
 class Clock:
     """The time limit of attempts, and the moment when everything must end (a stop, or the end of a time budget)."""
@@ -110,6 +116,13 @@ class Batcher:
         if self._task is None:
             self._task = asyncio.create_task(self._work(clock))
         return await waiting.answer
+
+    def abort(self, error: BaseException) -> None:
+        """End the waits of those who are in no batch yet."""
+        ready, self._ready = self._ready, []
+        for waiting in ready:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(error)
 
     async def _work(self, clock: Clock) -> None:
         batch: list[_Waiting] = []

@@ -31,9 +31,11 @@ from sociarium.models.prices import UNKNOWN
 from sociarium.models.prompts import prompt
 from sociarium.models.request import Reply, Request, draw, key_from, request_id
 from sociarium.models.retry import RetryPolicy
+from sociarium.models.schema import check_schema
 from sociarium.models.tally import Tally
 
 REUSED = frozenset({"ok", "repaired", "declined", "malformed"})  # a timeout or a failure is no reply: it is not copied in
+MOST_SCHEMAS = 1_000  # that are remembered as checked
 LONGEST_SHOWN = 4_000  # characters of a bad reply that a repair request shows
 
 
@@ -58,6 +60,8 @@ class ModelService:
     ) -> None:
         if "default" not in routes:
             raise UsageError(f'A model service needs a route named "default"; given: {", ".join(routes) or "none"}.')
+        if not 0.0 < timeout < float("inf"):
+            raise UsageError(f"The time limit of a call must be a positive number of seconds, not {timeout:g}.")
         self.journal = journal
         self.seed = seed
         self.budget = Budget(budget or BudgetLimits(), journal)
@@ -72,14 +76,17 @@ class ModelService:
         if self.budget.limits.money is not None:
             _refuse_unpriced(self._channels)
         self._flying: dict[str, asyncio.Future[Answer | None]] = {}
+        self._schemas: dict[int, Mapping[str, Any]] = {}  # those checked, held so that their ids stay theirs
 
     async def ask(self, request: Request, address: Address, *, route: str = "default") -> Reply:
         """The reply to a request, or how it failed for good.
 
         A reply that does not follow the request's schema is followed by one recorded repair request. Raises
-        ``ReplayMismatch``, ``BudgetSpent`` and ``Interrupted``.
+        ``ReplayMismatch``, ``BudgetSpent`` and ``Interrupted``; ``UsageError`` for an unknown route or a schema that we cannot check.
         """
         channel = self._channel(route)
+        if request.schema is not None:
+            self._refuse_unchecked(request.schema)
         first = await self._answer(request, address, channel)
         if first.reply.status is not Status.MALFORMED or request.schema is None:
             return self._told(address, first.reply)
@@ -102,7 +109,7 @@ class ModelService:
         """Start no new call, give those in flight ``grace`` seconds, then end them too. Askers get ``Interrupted``."""
         self._attempts.stop()
         for channel in self._channels.values():
-            channel.limiter.abort(Interrupted("Stopped before the call was made: resume the run to go on."))
+            channel.abort(Interrupted("Stopped before the call was made: resume the run to go on."))
         self._clock.end_at(asyncio.get_running_loop().time() + grace)
         await self._attempts.drained()
 
@@ -126,6 +133,14 @@ class ModelService:
     @property
     def routes(self) -> dict[str, Backend]:
         return {name: channel.backend for name, channel in self._channels.items()}
+
+    def _refuse_unchecked(self, schema: Mapping[str, Any]) -> None:
+        """A schema that asks for more than replies are checked for would let bad replies pass: ``UsageError``."""
+        if self._schemas.get(id(schema)) is not schema:
+            check_schema(schema)
+            if len(self._schemas) >= MOST_SCHEMAS:
+                self._schemas.clear()
+            self._schemas[id(schema)] = schema
 
     def _channel(self, route: str) -> Channel:
         channel = self._channels.get(route)

@@ -1,0 +1,35 @@
+"""Law 4: with faults injected, every agent-turn ends in one recorded outcome, and the summary shows the shares."""
+
+from __future__ import annotations
+
+import pytest
+from conftest_laws import SMALL, society
+
+from sociarium.kernel.outcomes import STATUS_NAMES
+from sociarium.lab import running
+from sociarium.models.backends.faulty import KINDS
+from sociarium.record.frames import frames
+from sociarium.scenarios import catalogue
+
+
+@pytest.mark.parametrize("slug", sorted(SMALL))
+async def test_with_a_tenth_of_each_fault_every_agent_turn_has_one_outcome(slug, run):
+    spec = "faulty:" + ",".join(f"{kind}={0.1 / len(KINDS):.4f}" for kind in KINDS) + ":scripted:schema"
+    finished = await run(society(slug, spec), 8)
+    turns = finished.summary.turns
+    assert set(turns) <= set(STATUS_NAMES)
+    tables = frames(finished.folder)
+    rows = tables.outcome_rows()
+    counted = tables.outcomes()
+    tables.close()
+    assert rows.select("tick", "phase", "turn", "agent").is_duplicated().sum() == 0
+    assert counted["count"].sum() == sum(turns.values())
+    assert (await running.replay(finished.folder, catalogue.scenario)).digest == finished.digest
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+async def test_no_fault_kind_ends_a_run_or_hides_in_its_result(kind, run):
+    finished = await run(society("govsim", f"faulty:{kind}=0.1:scripted:schema", max_rounds=2, lakes=1), 9)
+    said = finished.summary.models
+    troubled = sum(said["failed_attempts"].values()) + sum(n for s, n in finished.summary.turns.items() if s != "ok")
+    assert troubled > 0

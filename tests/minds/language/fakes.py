@@ -97,3 +97,19 @@ class HashEmbedder:
     def vectors(self, texts: Sequence[str]) -> Any:
         rows = [np.bincount(np.frombuffer(t.encode(), np.uint8) % 8, minlength=8) for t in texts]
         return np.array(rows, np.float32) + 0.25
+
+
+class Survey(Environment):
+    """One question, whose answers change nothing."""
+
+    name = "survey"
+
+    def observe(self, turn):
+        return {}
+
+    def describe(self, seen, row):
+        return (Block("How worried are you about the lake, from 0 to 10?", origin="survey"),)
+
+    @action("Answer.", quantity=Integer(0, 10))
+    def answer(self, turn, seen, table):
+        return None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fakes import Circle, FakeDoor, HashEmbedder, Pond
+from fakes import Circle, FakeDoor, HashEmbedder, Pond, Survey
 
 from sociarium.kernel.content import Trust
 from sociarium.kernel.errors import UsageError
@@ -77,7 +77,7 @@ def built(door, parts=None, size=6, groups=2, rounds=2, phases=PHASES, routes=No
     names = np.array([f"N{n}" for n in range(size)], object)
     population = Population.of("person", size, name=names, group=np.arange(size) * groups // size, **columns)
     mind = LanguageMind(parts if parts is not None else components(), builtin(), routes=routes)
-    return Simulation(population, [Pond(), Circle()], [mind], Rounds(phases, rounds), door=door)
+    return Simulation(population, [Pond(), Circle(), Survey()], [mind], Rounds(phases, rounds), door=door)
 
 
 def played(simulation):
@@ -269,29 +269,25 @@ def test_prompts_are_laid_out_for_prefix_caches_and_words_of_others_are_marked()
     assert any(block.trust is Trust.AGENT for _, request, _ in door.asked for block in request.blocks)
 
 
-def test_a_probe_reads_memory_and_changes_nothing():
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_probe_reads_memory_and_changes_nothing(exact):
     def run(probing):
-        phases = [PHASES[0], *([Phase("survey", "pond", kind=TurnKind.PROBE, first=1)] if probing else []), *PHASES[1:]]
+        survey = Phase("survey", "survey", kind=TurnKind.PROBE)
+        phases = [PHASES[0], *([survey] if probing else []), *PHASES[1:]]
         door = FakeDoor(thoughtful)
-        simulation = built(door, components(), phases=phases)
-        before = []
-        simulation.run_sync(2)
-        before.append(plainly(simulation.minds.all[0].state()))
-        return door, before
+        parts = [*components(embedder=HashEmbedder() if exact else None), Act(ActRules(actions=("survey.answer",)), name="survey")]
+        simulation = built(door, parts, phases=phases)
+        simulation.run_sync()
+        asked = {(str(a), json.dumps(r.plain())) for a, r, _ in door.asked if a.phase != "survey"}
+        return door, asked, repr(plainly(simulation.minds.all[0].state()))
 
-    plain_door, plain = run(False)
-    probed_door, probed = run(True)
-    surveys = [(a, r) for a, r, _ in probed_door.asked if a.phase == "survey" and r.kind == "complete"]
-    assert len(surveys) == 6
-    assert all("What comes to your mind" in " ".join(b.text for b in r.blocks) for _, r in surveys)
-    texts = [[t for t, who in zip(p["memory"]["text"], p["memory"]["agent"], strict=True) if who == 0] for p in (plain[0], probed[0])]
-    # the survey's own actions are events of the pond here; everything else is as it was
-    assert [t for t in texts[1] if t not in texts[0]] == []
-    others = [
-        {(str(a), json.dumps(r.plain())) for a, r, _ in d.asked if a.phase in ("talk", "home") and a.tick == 0}
-        for d in (plain_door, probed_door)
-    ]
-    assert others[0] == others[1]
+    _, asked, state = run(False)
+    door, asked_beside, state_beside = run(True)
+    answers = [" ".join(b.text for b in r.blocks) for a, r, _ in door.asked if a.phase == "survey" and r.kind == "complete"]
+    assert len(answers) == 12
+    assert all("What comes to your mind" in text and "I took" in text for text in answers)
+    assert asked == asked_beside
+    assert state == state_beside
 
 
 def test_what_nobody_answers_is_a_clear_error():

@@ -21,6 +21,7 @@ LONGEST_NAME = 80  # characters of an author's name in a mark
 
 _MARK = re.compile(r"([\[［⟦〚])(?=[\[［⟦〚])|([\]］⟧〛])(?=[\]］⟧〛])")
 _CONTROL = re.compile(r"([<＜])(?=[|｜/<＜A-Za-z_])|([|｜])(?=[>＞])|(\[)(?=/?[A-Z_]{2,}\])")
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u3164\uffa0")  # drawn as nothing, though letters by category
 _LINES = re.compile(r"\r\n|[\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
 
 
@@ -58,7 +59,7 @@ def quoted(block: Block) -> str:
 def harmless(text: str) -> str:
     """``text`` without hidden characters, and with marks and control words of chat templates broken by a space."""
     text = _LINES.sub("\n", text)
-    text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    text = "".join(c for c in text if c in "\n\t" or (unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") and c not in _UNSEEN))
     text = _MARK.sub(lambda found: found[0] + " ", text)
     return _CONTROL.sub(lambda found: found[0] + " ", text)
 

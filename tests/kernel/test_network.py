@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from sociarium.kernel.network import Network
 
 
-@given(st.integers(1, 12).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))))), st.booleans())
+@given(
+    st.integers(1, 12).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))))),
+    st.booleans(),
+)
 def test_as_networkx(drawn, mutual):
     nodes, edges = drawn
     graph = (nx.Graph if mutual else nx.DiGraph)()

@@ -150,7 +150,8 @@ class Ledger:
         self.record.applied = dict(sorted(self.record.applied.items()))
         self.record.refusals.sort(key=lambda r: (r.phase, r.lane, r.turn, r.agent, r.action))
         if self.ended:
-            self.record.ended = np.unique(np.concatenate(self.ended))
+            ended = np.unique(np.concatenate(self.ended))
+            self.record.ended = ended[self.world.active[ended]]  # those of earlier ticks may be named again
 
     def _groups(self, kind: str, events: Events) -> Ints:
         if events.groups is not None:

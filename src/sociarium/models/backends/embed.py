@@ -19,6 +19,7 @@ from sociarium.kernel.errors import ModelError
 from sociarium.kernel.protocols import Usage
 from sociarium.models.backend import CallFailed
 from sociarium.models.request import BackendFacts, Reply, Request
+from sociarium.models.spec import split
 
 Vectors = NDArray[np.float32]  # (texts, dimensions), each row of length 1, or 0 for a text without any feature
 WORD = re.compile(r"\w+", re.UNICODE)
@@ -56,9 +57,7 @@ class WordLlamaEmbedder(Embedder):
         try:
             wordllama: Any = importlib.import_module("wordllama")
         except ImportError as error:
-            raise ModelError(
-                f"the embedder needs the package wordllama ({error}); install it by: pip install 'sociarium[local]'"
-            ) from error
+            raise ModelError(f"the embedder needs wordllama ({error}); install it by: pip install 'sociarium[local]'") from error
         # Its own search misses the tokeniser that it carries and would ask a hub.
         folder = Path(wordllama.__file__).parent
         model: Any = wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
@@ -123,10 +122,18 @@ class HashingEmbedder(Embedder):
         row[(number >> 1) % self.dimensions] += weight if number & 1 else -weight
 
 
+def open_embedder(spec: str) -> Embedder:
+    """``wordllama``, or ``hashing?dimensions=256``."""
+    scheme, options = split(spec, spec)
+    embedder = HashingEmbedder(options.take("dimensions", int, 256)) if scheme == "hashing" else WordLlamaEmbedder()
+    options.done()
+    return embedder
+
+
 def unit(rows: NDArray[np.float64]) -> Vectors:
     """Each row scaled to length 1; a row of zeros stays. ``einsum`` and BLAS are avoided: their order of addition varies."""
     lengths = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
     return (rows / np.where(lengths > 0.0, lengths, 1.0)).astype(np.float32)
 
 
-__all__ = ["Embedder", "HashingEmbedder", "WordLlamaEmbedder"]
+__all__ = ["Embedder", "HashingEmbedder", "WordLlamaEmbedder", "open_embedder"]

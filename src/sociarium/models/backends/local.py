@@ -27,6 +27,7 @@ from sociarium.models.backends.llama import Answer, EngineOptions, LlamaEngine
 from sociarium.models.backends.option_tree import log_likelihoods
 from sociarium.models.backends.prompt import Prompter
 from sociarium.models.request import BackendFacts, Reply, Request
+from sociarium.models.spec import split
 
 T = TypeVar("T")
 Scores = tuple[float, ...]  # log-likelihood of each option, nats
@@ -191,3 +192,14 @@ def softmax(scores: Sequence[float]) -> tuple[float, ...]:
 
 def timed(reply: Reply, usage: Usage, seconds: float) -> Reply:
     return replace(reply, usage=replace(usage, seconds=seconds))
+
+
+def open_local(spec: str) -> LocalBackend:
+    """``local:NAME?threads=1&slots=8&context=4096&exact=0``; NAME may be the path of a .gguf file."""
+    name, options = split(spec, spec.removeprefix("local:"))
+    exact = bool(options.take("exact", int, 0))
+    threads = options.take("threads", int, 1)
+    slots = options.take("slots", int, 1 if exact else 8)
+    context = options.take("context", int, 4096)
+    options.done()
+    return LocalBackend.open(name, threads=threads, slots=slots, context=context, exact=exact)

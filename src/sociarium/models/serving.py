@@ -1,0 +1,215 @@
+"""Any backend as an OpenAI-compatible server: one engine for several processes, and a real server for tests.
+
+Beyond the usual shape: ``POST /v1/choose`` {messages, options, neutral?} answers {probabilities, usage}; ``GET /v1/models``
+announces it under ``sociarium``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from aiohttp import web
+
+from sociarium.kernel.content import Block, Content
+from sociarium.kernel.errors import UsageError
+from sociarium.kernel.protocols import Usage
+from sociarium.models.backend import Backend, CallFailed
+from sociarium.models.request import Reply, Request, Sampling
+
+BODY_LIMIT = 16 << 20  # bytes
+STATUS = {"rate_limited": 429, "unauthorised": 401, "context_too_long": 400, "wrong_shape": 400, "unavailable": 503}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """A running server. ``url`` ends in ``/v1``. Closing it leaves the backend open: it belongs to the caller."""
+
+    def __init__(self, runner: web.AppRunner, url: str) -> None:
+        self.runner = runner
+        self.url = url
+
+    async def close(self) -> None:
+        await self.runner.cleanup()
+
+    async def __aenter__(self) -> Server:
+        return self
+
+    async def __aexit__(self, *details: object) -> None:
+        await self.close()
+
+
+async def serve(backend: Backend, host: str = "127.0.0.1", port: int = 0, *, delay: float = 0.0, public: bool = False) -> Server:
+    """Serve ``backend`` at ``host:port`` (0: any free port). ``delay`` seconds are waited before each reply.
+
+    There is no key and no encryption, so an address that others can reach needs ``public=True``. Raises UsageError.
+    """
+    if not public and not is_loopback(host):
+        raise UsageError(f"{host} can be reached by other machines, and this server asks for no key; use 127.0.0.1, or allow it explicitly")
+    if delay < 0:
+        raise UsageError(f"a delay must be 0 seconds or more, not {delay}")
+    desk = Desk(backend, delay)
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[errors_as_json])
+    app.router.add_get("/v1/models", desk.models)
+    app.router.add_post("/v1/chat/completions", desk.chat)
+    app.router.add_post("/v1/choose", desk.choose)
+    app.router.add_post("/v1/embeddings", desk.embeddings)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)  # a caller who goes away ends the generation
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        await runner.cleanup()
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise UsageError(f"cannot serve at {host}:{port}: {reason}") from error
+    bound = cast("tuple[str, int]", runner.addresses[0])
+    shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+    return Server(runner, f"http://{shown}:{bound[1]}/v1")
+
+
+class Desk:
+    """The handlers."""
+
+    def __init__(self, backend: Backend, delay: float) -> None:
+        self.backend = backend
+        self.delay = delay
+
+    async def models(self, _: web.Request) -> web.Response:
+        facts = self.backend.facts
+        ours = {
+            "choose": facts.log_probabilities,
+            "digest": facts.digest,
+            "engine": dict(facts.engine),
+            "exact": facts.exact,
+            "parallel": facts.parallel,
+        }
+        row = {"id": facts.name, "object": "model", "owned_by": "sociarium", "max_model_len": facts.context, "sociarium": ours}
+        return web.json_response({"object": "list", "data": [row]})
+
+    async def chat(self, call: web.Request) -> web.Response:
+        body = await body_of(call)
+        if body.get("stream") or body.get("n", 1) != 1 or body.get("tools"):
+            raise CallFailed("wrong_shape", "stream, n and tools are not offered", retryable=False)
+        reply = await self.ask(Request(blocks_of(body, "messages"), schema=schema_of(body), sampling=sampling_of(body)), body.get("seed"))
+        message = {"role": "assistant", "content": reply.text}
+        choice = {"index": 0, "message": message, "finish_reason": reply.finish}
+        return web.json_response(
+            {"object": "chat.completion", "model": self.backend.facts.name, "choices": [choice], "usage": usage_of(reply.usage)}
+        )
+
+    async def choose(self, call: web.Request) -> web.Response:
+        body = await body_of(call)
+        options = texts_of(body, "options")
+        neutral = blocks_of(body, "neutral") if body.get("neutral") else None
+        reply = await self.ask(Request(blocks_of(body, "messages"), kind="choose", options=options, neutral=neutral), None)
+        return web.json_response({"probabilities": list(reply.probabilities), "usage": usage_of(reply.usage)})
+
+    async def embeddings(self, call: web.Request) -> web.Response:
+        body = await body_of(call)
+        texts = (body["input"],) if isinstance(body.get("input"), str) else texts_of(body, "input")
+        reply = await self.ask(Request(kind="embed", texts=texts), None)
+        rows = [{"object": "embedding", "index": number, "embedding": list(vector)} for number, vector in enumerate(reply.vectors)]
+        return web.json_response({"object": "list", "data": rows, "model": self.backend.facts.name, "usage": usage_of(reply.usage)})
+
+    async def ask(self, request: Request, seed: Any) -> Reply:
+        if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+            raise CallFailed("wrong_shape", "seed must be a whole number", retryable=False)
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        reply = await self.backend.complete(request, seed)
+        if not reply.good:
+            raise CallFailed("server_error", reply.error or f"the backend answered {reply.status.name.lower()}", retryable=False)
+        return reply
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A failed call becomes a status and an error object, never the text of a reply."""
+    try:
+        return await handler(request)
+    except CallFailed as failed:
+        headers = {"Retry-After": f"{failed.retry_after:g}"} if failed.retry_after is not None else None
+        status = STATUS.get(failed.kind, 500)
+        return web.json_response({"error": error_of(failed.kind, str(failed))}, status=status, headers=headers)
+    except web.HTTPException as refused:
+        return web.json_response({"error": error_of("wrong_shape", refused.reason)}, status=refused.status)
+
+
+def error_of(kind: str, message: str) -> dict[str, str]:
+    return {"type": kind, "code": "context_length_exceeded" if kind == "context_too_long" else kind, "message": message}
+
+
+async def body_of(call: web.Request) -> dict[str, Any]:
+    try:
+        body = await call.json()
+    except ValueError as error:
+        raise CallFailed("wrong_shape", f"the body is not JSON: {error}", retryable=False) from error
+    if not isinstance(body, dict):
+        raise CallFailed("wrong_shape", "the body is not a JSON object", retryable=False)
+    return cast("dict[str, Any]", body)
+
+
+def blocks_of(body: dict[str, Any], name: str) -> Content:
+    rows: Any = body.get(name)
+    if not isinstance(rows, list) or not rows:
+        raise CallFailed("wrong_shape", f"{name} must be a list of messages", retryable=False)
+    blocks: list[Block] = []
+    for row in cast("list[Any]", rows):
+        message = cast("dict[str, Any]", row) if isinstance(row, dict) else {}
+        role, content = message.get("role"), message.get("content")
+        if not isinstance(role, str) or not isinstance(content, str):
+            raise CallFailed("wrong_shape", f"{name}: each message needs a role and a content of text", retryable=False)
+        blocks.append(Block(content, origin="client", role=role))
+    return tuple(blocks)
+
+
+def texts_of(body: dict[str, Any], name: str) -> tuple[str, ...]:
+    rows: Any = body.get(name)
+    if not isinstance(rows, list) or not all(isinstance(row, str) for row in cast("list[Any]", rows)):
+        raise CallFailed("wrong_shape", f"{name} must be a list of texts", retryable=False)
+    return tuple(cast("list[str]", rows))
+
+
+def schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
+    wanted: Any = body.get("response_format") or {"type": "text"}
+    if wanted == {"type": "text"}:
+        return None
+    try:
+        schema = wanted["json_schema"]["schema"]
+    except (KeyError, TypeError) as error:
+        raise CallFailed("wrong_shape", "response_format must be text or json_schema with a schema", retryable=False) from error
+    return cast("dict[str, Any]", schema)
+
+
+def sampling_of(body: dict[str, Any]) -> Sampling:
+    stop: Any = body.get("stop") or ()
+    try:
+        return Sampling(
+            temperature=float(body.get("temperature", 1.0)),
+            top_p=float(body.get("top_p", 1.0)),
+            max_tokens=int(body.get("max_completion_tokens") or body.get("max_tokens") or 256),
+            stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        )
+    except (TypeError, ValueError) as error:
+        raise CallFailed("wrong_shape", f"a sampling parameter is not a number: {error}", retryable=False) from error
+
+
+def usage_of(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,109 @@
+"""Any backend behind the OpenAI shape, over real HTTP on loopback."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from sociarium.kernel.errors import UsageError
+from sociarium.models.backend import CallFailed
+from sociarium.models.backends.embed import HashingEmbedder
+from sociarium.models.request import BackendFacts, Reply, Usage
+from sociarium.models.serving import serve
+
+
+class Keeper:
+    """Keeps what it was asked and answers what it was told to."""
+
+    facts = BackendFacts("keeper", "digest-1", log_probabilities=True, schemas=True)
+
+    def __init__(self, answer):
+        self.answer, self.asked = answer, []
+
+    async def complete(self, request, draw):
+        self.asked.append((request, draw))
+        if isinstance(self.answer, CallFailed):
+            raise self.answer
+        return self.answer
+
+    async def close(self):
+        pass
+
+
+async def post(backend, path, body):
+    async with await serve(backend) as server, aiohttp.ClientSession() as session, session.post(server.url + path, json=body) as response:
+        return response.status, await response.json(), response.headers
+
+
+async def test_a_chat_becomes_a_request_and_its_reply_the_usual_shape():
+    backend = Keeper(Reply(text='{"a": 1}', finish="length", usage=Usage(prompt_tokens=7, cached_tokens=5, completion_tokens=2)))
+    body = {
+        "messages": [{"role": "system", "content": "rules"}, {"role": "user", "content": "go"}],
+        "temperature": 0.5, "top_p": 0.9, "max_tokens": 9, "stop": "x", "seed": 2**40,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "r", "strict": True, "schema": {"type": "object"}}},
+    }  # fmt: skip
+    status, answer, _ = await post(backend, "/chat/completions", body)
+    request, draw = backend.asked[0]
+    assert status == 200 and draw == 2**40
+    assert [(block.role, block.text) for block in request.blocks] == [("system", "rules"), ("user", "go")]
+    assert request.schema == {"type": "object"}
+    assert (request.sampling.temperature, request.sampling.top_p, request.sampling.max_tokens, request.sampling.stop) == (
+        0.5,
+        0.9,
+        9,
+        ("x",),
+    )
+    assert answer["choices"][0]["message"]["content"] == '{"a": 1}' and answer["choices"][0]["finish_reason"] == "length"
+    assert answer["usage"]["prompt_tokens_details"]["cached_tokens"] == 5 and answer["usage"]["total_tokens"] == 9
+
+
+async def test_options_are_scored_beyond_the_usual_shape():
+    backend = Keeper(Reply(probabilities=(0.75, 0.25)))
+    messages = [{"role": "user", "content": "go?"}]
+    status, answer, _ = await post(backend, "/choose", {"messages": messages, "options": ["yes", "no"], "neutral": messages})
+    assert (status, answer["probabilities"]) == (200, [0.75, 0.25])
+    assert backend.asked[0][0].options == ("yes", "no") and backend.asked[0][0].neutral == backend.asked[0][0].blocks
+
+
+async def test_the_list_of_models_announces_what_it_can():
+    async with await serve(Keeper(Reply())) as server, aiohttp.ClientSession() as session, session.get(server.url + "/models") as response:
+        row = (await response.json())["data"][0]
+    assert row["id"] == "keeper" and row["sociarium"]["choose"] is True and row["sociarium"]["digest"] == "digest-1"
+
+
+async def test_embeddings_travel_whole():
+    embedder = HashingEmbedder(8)
+    status, answer, _ = await post(embedder, "/embeddings", {"input": ["one", "two"]})
+    assert status == 200
+    assert [row["embedding"] for row in answer["data"]] == embedder.vectors(["one", "two"]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("rate_limited", 429), ("context_too_long", 400), ("server_error", 500), ("unavailable", 503)]
+)
+async def test_a_failed_call_is_a_status_and_never_a_text(kind, status):
+    got, answer, headers = await post(Keeper(CallFailed(kind, "why", retryable=True, retry_after=2)), "/chat/completions",
+                                      {"messages": [{"role": "user", "content": "x"}]})  # fmt: skip
+    assert (got, answer["error"]["message"], headers["Retry-After"]) == (status, "why", "2")
+    assert "choices" not in answer
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"messages": "x"}, {"messages": [{"role": "user"}]}, {"messages": [{"role": "user", "content": "x"}], "top_p": "hot"}, []],
+)
+async def test_a_wrong_body_is_refused_and_asks_nothing(body):
+    backend = Keeper(Reply())
+    status, answer, _ = await post(backend, "/chat/completions", body)
+    assert status == 400 and answer["error"]["type"] == "wrong_shape" and backend.asked == []
+
+
+async def test_only_loopback_unless_allowed():
+    with pytest.raises(UsageError, match="other machines"):
+        await serve(Keeper(Reply()), "0.0.0.0")
+
+
+async def test_a_port_in_use_is_one_clear_error():
+    async with await serve(Keeper(Reply())) as server:
+        with pytest.raises(UsageError, match="cannot serve"):
+            await serve(Keeper(Reply()), port=int(server.url.split(":")[2].split("/")[0]))

@@ -5,4 +5,4 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conftest_laws import run as run  # noqa: E402
+from conftest_laws import run as run

@@ -59,8 +59,13 @@ async def replicate(seed: int) -> float:
 
 
 async def test_a_95_percent_interval_over_replicates_covers_a_known_share_in_93_to_97_percent_of_trials():
-    shares = np.array([[coin(None, draw(trial * REPLICATES + r, Address(0, "ask", 0, 0, f"agent:{a}", "answer"))) == "yes"
-                        for a in range(AGENTS)] for trial in range(TRIALS) for r in range(REPLICATES)]).mean(axis=1)
+    shares = np.array(
+        [
+            [coin(None, draw(trial * REPLICATES + r, Address(0, "ask", 0, 0, f"agent:{a}", "answer"))) == "yes" for a in range(AGENTS)]
+            for trial in range(TRIALS)
+            for r in range(REPLICATES)
+        ]
+    ).mean(axis=1)
     assert shares[0] == await replicate(0)  # the arithmetic above is what the service does
     intervals = [mean_interval(shares[t * REPLICATES : (t + 1) * REPLICATES]) for t in range(TRIALS)]
     covered = float(np.mean([one.low <= SHARE <= one.high for one in intervals]))

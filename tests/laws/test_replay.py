@@ -78,7 +78,9 @@ async def test_a_spent_budget_is_a_clean_stop_that_resumes_to_the_same_digest(sl
 
 async def test_an_intervention_given_while_the_run_goes_on_is_replayed_at_its_tick(run, no_model):
     def inject(_, simulation):
-        simulation.on_tick.append(lambda record: simulation.inject("commons.set_stock", stock=33) if record.tick == 0 and not done else None)
+        simulation.on_tick.append(
+            lambda record: simulation.inject("commons.set_stock", stock=33) if record.tick == 0 and not done else None
+        )
         simulation.on_tick.append(lambda record: done.append(record.tick))
 
     done: list[int] = []

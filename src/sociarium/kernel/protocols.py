@@ -96,8 +96,8 @@ class Journal(Protocol):
         """The entry at an address (resume, replay). The caller checks that the key matches."""
         ...
 
-    def known(self, key: str) -> JournalEntry | None:
-        """Any reply under this key (cache, branch), this run's or an inherited one."""
+    def known(self, key: str, at: Address | None = None) -> JournalEntry | None:
+        """A reply under this key (cache, branch), this run's or an inherited one; best the one at an equal address."""
         ...
 
     async def append(self, entry: JournalEntry) -> None:
@@ -147,7 +147,7 @@ class NoJournal:
     def find(self, address: Address) -> JournalEntry | None:
         return None
 
-    def known(self, key: str) -> JournalEntry | None:
+    def known(self, key: str, at: Address | None = None) -> JournalEntry | None:
         return None
 
     async def append(self, entry: JournalEntry) -> None:

@@ -17,7 +17,7 @@ from sociarium.kernel.errors import Interrupted, ReplayMismatch, SociariumError,
 from sociarium.kernel.ledger import Reported
 from sociarium.kernel.protocols import Journal, NoJournal
 from sociarium.kernel.records import TickRecord
-from sociarium.kernel.simulation import Intervention, Simulation
+from sociarium.kernel.simulation import Intervention, Simulation, State
 from sociarium.lab.scenario import Scenario
 from sociarium.lab.summary import Summary
 from sociarium.models.backend import Backend
@@ -26,6 +26,7 @@ from sociarium.models.budget import BudgetLimits
 from sociarium.models.opening import open_backend
 from sociarium.models.request import BackendFacts, Prices
 from sociarium.models.service import ModelService
+from sociarium.record.branching import branch as branch_record
 from sociarium.record.manifest import build_manifest
 from sociarium.record.run import RunRecord
 
@@ -40,7 +41,7 @@ class Options:
     budget: BudgetLimits = field(default_factory=BudgetLimits)
     concurrency: int | None = None
     timeout: float = 120.0  # seconds an attempt
-    snapshot_every: int = 1  # ticks
+    snapshot_every: int | None = None  # ticks; the scenario's own cadence where None
     on_tick: Sequence[Callable[[TickRecord], None]] = ()
     on_events: Sequence[Callable[[Reported], None]] = ()
     backends: dict[str, Backend] = field(default_factory=dict[str, Backend])  # opened before, by spec: shared between runs
@@ -70,7 +71,8 @@ async def start(scenario: Scenario, seed: int, folder: Path, options: Options | 
     models = {route: {"spec": scenario.routes()[route], "facts": asdict(backend.facts)} for route, backend in backends.items()}
     manifest = build_manifest(scenario.slug, scenario.parameters(), seed, models=models, prompts=scenario.prompt_digests())
     manifest |= {"budget": asdict(options.budget), "interventions": [asdict(i) for i in options.interventions]}
-    record = RunRecord.create(folder, manifest, snapshot_every=options.snapshot_every)
+    cadence = options.snapshot_every or scenario.cadence()
+    record = RunRecord.create(folder, manifest, snapshot_every=cadence, digest_every=scenario.cadence())
     return await _carry_on(scenario, seed, record, backends, options)
 
 
@@ -82,8 +84,7 @@ async def resume(folder: Path, find: Lookup, options: Options | None = None) -> 
     backends = opened(scenario, options)
     for route, backend in backends.items():
         _same_model(record.manifest, route, backend)
-    planned = [Intervention(**i) for i in record.manifest.get("interventions", [])]
-    options = replace(options, interventions=planned)
+    options = replace(options, interventions=_planned(record.manifest))
     if options.budget == BudgetLimits():
         options.budget = BudgetLimits(**record.manifest.get("budget", {}))
     return await _carry_on(scenario, seed, record, backends, options)
@@ -95,7 +96,7 @@ async def replay(folder: Path, find: Lookup, options: Options | None = None) -> 
     record = RunRecord.open(folder, mode="replay")
     scenario, seed = of_manifest(record.manifest, find)
     recorded: dict[str, Backend] = {r: RecordedBackend(facts_of(m["facts"])) for r, m in record.manifest["models"].items()}
-    options = replace(options, interventions=[Intervention(**i) for i in record.manifest.get("interventions", [])], budget=BudgetLimits())
+    options = replace(options, interventions=_planned(record.manifest), budget=BudgetLimits())
     return await _carry_on(scenario, seed, record, recorded, options)
 
 
@@ -104,21 +105,34 @@ async def branch(
 ) -> Finished:
     """A new run that shares the first ``at`` ticks of another, and goes on with some parameters set anew."""
     options = options or Options()
-    parent = RunRecord.open(folder, mode="read")
-    try:
-        scenario, seed = of_manifest(parent.manifest, find)
-        changed = scenario.changed(settings)
-        planned = [Intervention(**i) for i in parent.manifest.get("interventions", [])]
-    finally:
-        parent.close()
+    with RunRecord.open(folder, mode="read") as parent:
+        manifest = parent.manifest
+    scenario, seed = of_manifest(manifest, find)
+    changed = scenario.changed(settings)
+    planned = _planned(manifest)
     backends = opened(changed, options)
     models = {route: {"spec": changed.routes()[route], "facts": asdict(b.facts)} for route, b in backends.items()}
-    extra = [*planned, *options.interventions]
-    changes = {"parameters": changed.parameters(), "models": models, "interventions": [asdict(i) for i in extra]}
-    from sociarium.record.branching import branch as branch_record
+    given = [*planned, *options.interventions]
+    facts = {"models": models, "interventions": [asdict(i) for i in given], "prompts": changed.prompt_digests()}
+    record = branch_record(folder, target, at, changed.parameters(), manifest=facts)
+    old = replace(options, interventions=planned, on_built=(), on_tick=(), on_events=())
+    shared = await _shared_past(scenario, seed, record, manifest, old)
+    return await _carry_on(changed, seed, record, backends, replace(options, interventions=given), begin=shared)
 
-    record = branch_record(folder, target, at, changes)
-    return await _carry_on(changed, seed, record, backends, replace(options, interventions=extra))
+
+async def _shared_past(scenario: Scenario, seed: int, record: RunRecord, manifest: Mapping[str, Any], options: Options) -> State | None:
+    """The parent's state where the branch begins: from a snapshot, and the ticks after it played again as the parent was set."""
+    found = record.latest_snapshot()
+    if found is not None and found[0] == record.committed():
+        return found[1]
+    recorded: dict[str, Backend] = {r: RecordedBackend(facts_of(m["facts"])) for r, m in manifest["models"].items()}
+    simulation = _built(scenario, seed, options)
+    if found is not None:
+        simulation.load(found[1])
+    simulation.record = record
+    simulation.door = _service(recorded, record.journal, seed, options)
+    await simulation.run(record.committed() - simulation.world.clock.tick)
+    return simulation.state()
 
 
 async def in_memory(scenario: Scenario, seed: int, options: Options | None = None) -> Finished:
@@ -156,12 +170,26 @@ def facts_of(plain: Mapping[str, Any]) -> BackendFacts:
     return BackendFacts(**rest, prices=Prices(**plain.get("prices", {})))
 
 
-async def _carry_on(scenario: Scenario, seed: int, record: RunRecord, backends: Mapping[str, Backend], options: Options) -> Finished:
+def _planned(manifest: Mapping[str, Any]) -> list[Intervention]:
+    return [Intervention(**plain) for plain in manifest.get("interventions", [])]
+
+
+async def _carry_on(
+    scenario: Scenario,
+    seed: int,
+    record: RunRecord,
+    backends: Mapping[str, Backend],
+    options: Options,
+    *,
+    begin: State | None = None,
+) -> Finished:
     service = None
     try:
         simulation = _built(scenario, seed, options)
         simulation.record = record
-        if record.mode == "resume" and (found := record.latest_snapshot()) is not None:
+        if begin is not None:
+            simulation.load(begin)
+        elif record.mode == "resume" and (found := record.latest_snapshot()) is not None:
             simulation.load(found[1])
         summary = _watch(simulation, options)
         service = simulation.door = _service(backends, record.journal, seed, options)

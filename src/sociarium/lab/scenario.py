@@ -42,6 +42,10 @@ class Scenario(BaseModel):
         """How many ticks a run has at most, where that is known: for the progress bar."""
         return None
 
+    def cadence(self) -> int:
+        """Ticks between snapshots, and between digests of the whole state. Large populations choose more than 1."""
+        return 1
+
     def told(self, kind: str, row: Mapping[str, Any]) -> str | None:
         """One line for a person who watches, for an event of ``progress``; ``row`` has actor, name and the event's data."""
         words = ", ".join(f"{name} {value}" for name, value in row.items() if name not in ("actor", "name"))

@@ -156,7 +156,7 @@ class ModelService:
         entry = self.journal.find(address)
         if entry is not None or not self.journal.live:
             return self._again(entry, key, request, address, channel)
-        known = self.journal.known(key)
+        known = self.journal.known(key, address)
         if known is not None and known.reply["status"] in REUSED:
             self.tally.cached += 1
             return await self._copied(known.reply, key, request, address, channel, "cache")

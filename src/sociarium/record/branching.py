@@ -20,9 +20,11 @@ PREFIX_TABLES = ("batches", "events", "outcomes", "outcome_rows", "refusals", "m
 BATCH = 10_000  # rows copied at a time
 
 
-def branch(source: Path, target: Path, at: int, changes: Mapping[str, Any] | None = None) -> RunRecord:
-    """A new run in ``target``: ticks before ``at`` with their replies, the snapshot at or before it, and ``changes`` in its
-    parameters. Later replies of the parent are kept under their keys. The folder stands alone.
+def branch(
+    source: Path, target: Path, at: int, changes: Mapping[str, Any] | None = None, *, manifest: Mapping[str, Any] | None = None
+) -> RunRecord:
+    """A new run in ``target``: ticks before ``at`` with their replies, the snapshot at or before it, ``changes`` in its
+    parameters, and other entries of its ``manifest`` (models, interventions). Later replies of the parent are kept under their keys. The folder stands alone.
 
     Raises RecordError where the parent has fewer than ``at`` ticks, or where the target holds a run already.
     """
@@ -32,9 +34,13 @@ def branch(source: Path, target: Path, at: int, changes: Mapping[str, Any] | Non
             raise RecordError(
                 f"The run in {source} has {parent.committed()} ticks: a branch can start at 0 to {parent.committed()}, not {at}."
             )
-        manifest = {**parent.manifest, "parent": {"name": Path(source).resolve().name, "digest": parent.digest(), "at": at}}
-        manifest["parameters"] = {**parent.manifest.get("parameters", {}), **(changes or {})}
-        _create(target, manifest, parent.cadence).close()
+        facts = {
+            **parent.manifest,
+            **(manifest or {}),
+            "parent": {"name": Path(source).resolve().name, "digest": parent.digest(), "at": at},
+        }
+        facts["parameters"] = {**parent.manifest.get("parameters", {}), **(changes or {})}
+        _create(target, facts, parent.cadence).close()
     finally:
         parent.close()
     _copy(source, target, at)

@@ -7,14 +7,14 @@ from conftest_laws import SMALL, society
 
 from sociarium.kernel.outcomes import STATUS_NAMES
 from sociarium.lab import running
-from sociarium.models.backends.faulty import KINDS
+from sociarium.models.backends.faulty import FAULTS
 from sociarium.record.frames import frames
 from sociarium.scenarios import catalogue
 
 
 @pytest.mark.parametrize("slug", sorted(SMALL))
 async def test_with_a_tenth_of_each_fault_every_agent_turn_has_one_outcome(slug, run):
-    spec = "faulty:" + ",".join(f"{kind}={0.1 / len(KINDS):.4f}" for kind in KINDS) + ":scripted:schema"
+    spec = "faulty:" + ",".join(f"{kind}={0.1 / len(FAULTS):.4f}" for kind in FAULTS) + ":scripted:schema"
     finished = await run(society(slug, spec), 8)
     turns = finished.summary.turns
     assert set(turns) <= set(STATUS_NAMES)
@@ -27,7 +27,7 @@ async def test_with_a_tenth_of_each_fault_every_agent_turn_has_one_outcome(slug,
     assert (await running.replay(finished.folder, catalogue.scenario)).digest == finished.digest
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(FAULTS))
 async def test_no_fault_kind_ends_a_run_or_hides_in_its_result(kind, run):
     finished = await run(society("govsim", f"faulty:{kind}=0.1:scripted:schema", max_rounds=2, lakes=1), 9)
     said = finished.summary.models

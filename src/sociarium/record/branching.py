@@ -24,7 +24,8 @@ def branch(
     source: Path, target: Path, at: int, changes: Mapping[str, Any] | None = None, *, manifest: Mapping[str, Any] | None = None
 ) -> RunRecord:
     """A new run in ``target``: ticks before ``at`` with their replies, the snapshot at or before it, ``changes`` in its
-    parameters, and other entries of its ``manifest`` (models, interventions). Later replies of the parent are kept under their keys. The folder stands alone.
+    parameters, and other entries of its ``manifest`` (models, interventions). Later replies of the parent are kept under their
+    keys. The folder stands alone.
 
     Raises RecordError where the parent has fewer than ``at`` ticks, or where the target holds a run already.
     """

@@ -38,6 +38,7 @@ class Reported:
     order: int
     probe: bool = False  # answers to a survey: recorded, and heard by nobody
     heard: list[Ints] | None = None  # who heard already, in the lane
+    sorted: bool = False  # by lane
 
     @property
     def shape(self) -> tuple[str, str, bool, bool, tuple[str, ...], tuple[str, ...]]:
@@ -85,6 +86,7 @@ class Ledger:
                 lanes = _lanes(kind, events, turn, groups, self.world)
                 number = -1 if turn is None else turn.number
                 fresh.append(Reported(kind, events, _columns(kind, events), lanes, groups, number, order, probe))
+                fresh[-1].sorted = (turn is not None and lanes is turn.lanes) or _sorted(lanes)
         self.reported += fresh
         return fresh
 
@@ -120,7 +122,7 @@ class Ledger:
             first = pieces[0]
             size = sum(len(piece.events) for piece in pieces)
             self.record.counts[kind] = self.record.counts.get(kind, 0) + size
-            in_order = len(pieces) == 1 and _sorted(first.lanes)
+            in_order = len(pieces) == 1 and first.sorted
             order = (
                 None if in_order else _order([places[id(p)] for p in pieces] if first.events.kept else _places(pieces, across_kinds=False))
             )
@@ -254,7 +256,7 @@ def _places(pieces: list[Reported], *, across_kinds: bool) -> list[Ints]:
     sizes = [len(piece.events) for piece in pieces]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     first = pieces[0]
-    if len(pieces) == 1 and _sorted(first.lanes):
+    if len(pieces) == 1 and first.sorted:
         return [np.arange(sizes[0], dtype=np.int64)]
     kinds = {kind: at for at, kind in enumerate(sorted({piece.kind for piece in pieces}))} if across_kinds else {first.kind: 0}
     lanes = np.concatenate([piece.lanes for piece in pieces])

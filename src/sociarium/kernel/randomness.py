@@ -8,7 +8,7 @@ coordinates that are shared by a whole batch are hashed once by BLAKE2b into a 6
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,8 @@ def key_of(*coordinates: object) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def _mix(x: NDArray[np.uint64]) -> None:
-    """SplitMix64's finaliser, in place."""
-    shifted = np.empty_like(x)
+def _mix(x: NDArray[np.uint64], shifted: NDArray[np.uint64]) -> None:
+    """SplitMix64's finaliser, in place; ``shifted`` is room of the same size."""
     for shift, factor in ((_S30, _MIX_A), (_S27, _MIX_B)):
         np.right_shift(x, shift, out=shifted)
         np.bitwise_xor(x, shifted, out=x)
@@ -42,27 +41,25 @@ def _mix(x: NDArray[np.uint64]) -> None:
     np.bitwise_xor(x, shifted, out=x)
 
 
-def _bits(key: int, rows: Ints, index: int | Ints) -> NDArray[np.uint64]:
-    out = np.empty(rows.shape, np.uint64)
-    base = np.uint64(key)
-    flat_rows, flat = rows.reshape(-1), out.reshape(-1)
-    indices = None if isinstance(index, int) else np.broadcast_to(index, rows.shape).reshape(-1)
-    offset = np.uint64((0xD1B54A32D192ED03 * (index + 1)) & 0xFFFFFFFFFFFFFFFF) if isinstance(index, int) else np.uint64(0)
+def _bits(key: int, rows: Ints, index: int | Ints) -> Iterator[tuple[slice, NDArray[np.uint64]]]:
+    """64 bits a row (rows flat), a piece at a time, in room that the next piece takes: what follows is done while it is in cache."""
+    base, flat = np.uint64(key), rows.view(np.uint64)
+    fixed = np.uint64((0xD1B54A32D192ED03 * (index + 1)) & 0xFFFFFFFFFFFFFFFF) if isinstance(index, int) else None
+    room = np.empty((2, min(_CHUNK, len(flat))), np.uint64)
     for start in range(0, len(flat), _CHUNK):
-        part = flat[start : start + _CHUNK]
-        np.multiply(flat_rows[start : start + _CHUNK].view(np.uint64), _GOLDEN, out=part)
-        part += base
-        _mix(part)
-        if indices is None:
-            if index:
-                part += offset
-                _mix(part)
-        else:
-            extra = (indices[start : start + _CHUNK].astype(np.uint64) + np.uint64(1)) * _SECOND
-            moved = part + extra
-            _mix(moved)
-            part[:] = np.where(indices[start : start + _CHUNK] == 0, part, moved)
-    return out
+        place = slice(start, min(start + _CHUNK, len(flat)))
+        part, shifted = room[:, : place.stop - start]
+        np.multiply(flat[place], _GOLDEN, out=part)
+        np.add(part, base, out=part)
+        _mix(part, shifted)
+        if fixed is not None and index:
+            np.add(part, fixed, out=part)
+            _mix(part, shifted)
+        elif not isinstance(index, int):
+            moved = part + (index[place].astype(np.uint64) + np.uint64(1)) * _SECOND
+            _mix(moved, shifted)
+            np.copyto(part, moved, where=index[place] != 0)
+        yield place, part
 
 
 class Stream:
@@ -82,16 +79,22 @@ class Stream:
 
     def bits(self, rows: ArrayLike, index: int | Ints = 0) -> NDArray[np.uint64]:
         """64 random bits a row."""
-        rows = np.asarray(rows, np.int64)
-        if not isinstance(index, int):
-            rows, index = np.broadcast_arrays(rows, np.asarray(index, np.int64))
-        return _bits(self._key, np.ascontiguousarray(rows), index)
+        where, which = _coordinates(rows, index)
+        out = np.empty(where.shape, np.uint64)
+        flat = out.reshape(-1)
+        for place, part in _bits(self._key, where.reshape(-1), which):
+            flat[place] = part
+        return out
 
     def uniform(self, rows: ArrayLike, index: int | Ints = 0) -> Floats:
         """Uniform in [0, 1), 53 bits."""
-        bits = self.bits(rows, index)
-        np.right_shift(bits, _S11, out=bits)
-        return np.multiply(bits, 2.0**-53)
+        where, which = _coordinates(rows, index)
+        out = np.empty(where.shape, np.float64)
+        flat = out.reshape(-1)
+        for place, part in _bits(self._key, where.reshape(-1), which):
+            np.right_shift(part, _S11, out=part)
+            np.multiply(part.view(np.int64), 2.0**-53, out=flat[place])
+        return out
 
     def integers(self, low: ArrayLike, high: ArrayLike, rows: ArrayLike, index: int | Ints = 0) -> Ints:
         """Whole numbers from ``low`` to ``high``, both included."""
@@ -123,6 +126,15 @@ class Stream:
     def pick(self, options: Sequence[Any], row: int = 0, index: int = 0) -> Any:
         """One of ``options``, for one row."""
         return options[int(self.integers(0, len(options) - 1, [row], index)[0])]
+
+
+def _coordinates(rows: ArrayLike, index: int | Ints) -> tuple[Ints, int | Ints]:
+    """Rows and, where they differ, indices, broadcast against each other; the indices flat."""
+    where = np.asarray(rows, np.int64)
+    if isinstance(index, int):
+        return np.ascontiguousarray(where), index
+    where, which = np.broadcast_arrays(where, np.asarray(index, np.int64))
+    return np.ascontiguousarray(where), np.ascontiguousarray(which).reshape(-1)
 
 
 class Randomness:

@@ -146,6 +146,7 @@ class Lanes:
     starts: Ints  # (lanes + 1,): agents[starts[i]:starts[i + 1]] are in lane ids[i]
     agents: AgentIds
     played: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    each: Ints | None = None  # the lane of each agent, where it is known already
 
     @classmethod
     def by(cls, moment: Moment, agents: AgentIds, lane_of: Ints) -> Lanes:
@@ -160,7 +161,7 @@ class Lanes:
             order = np.argsort(lane_of, kind="stable")
             agents, lane_of = agents[order], lane_of[order]
         starts = np.concatenate([[0], np.flatnonzero(lane_of[1:] != lane_of[:-1]) + 1, [len(agents)]])
-        return cls(moment, np.asarray(lane_of[starts[:-1]], np.int64), starts, agents, np.zeros(len(starts) - 1, np.int64))
+        return cls(moment, np.asarray(lane_of[starts[:-1]], np.int64), starts, agents, np.zeros(len(starts) - 1, np.int64), lane_of)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -177,6 +178,8 @@ class Lanes:
         """The lane of each agent."""
         if len(self.ids) == 1:
             return np.broadcast_to(self.ids[0], self.agents.shape)
+        if self.each is not None:
+            return self.each
         return np.repeat(self.ids, np.diff(self.starts))
 
     def members(self, lane: int) -> AgentIds:

@@ -119,10 +119,14 @@ class Cluster:
         self._waits: dict[int, int] = {}  # call -> the call it waits for, made by an actor's method
         self._next = 0
         self._closing = False
-        for number in range(workers):
-            self._attach(number, *self._start())
-        for number, (host, port) in enumerate(servers, workers):
-            self._attach(number, Client((host, port), authkey=self.key), None)
+        try:
+            for number in range(workers):
+                self._attach(number, *self._start())
+            for number, (host, port) in enumerate(servers, workers):
+                self._attach(number, Client((host, port), authkey=self.key), None)
+        except BaseException:
+            self.close()  # no worker is left behind
+            raise
 
     def __enter__(self) -> Cluster:
         return self

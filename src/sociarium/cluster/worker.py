@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from dataclasses import dataclass, field
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any, cast
 
@@ -153,7 +154,11 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["--listen"]:
         with Listener((arguments[1], int(arguments[2])), authkey=key) as listener:
             while True:
-                Worker(listener.accept()).serve()
+                try:
+                    accepted = listener.accept()
+                except (EOFError, OSError, AuthenticationError):
+                    continue  # a stranger, or a driver that went away: the next one is waiting
+                threading.Thread(target=Worker(accepted).serve, daemon=True).start()
     Worker(Client((arguments[0], int(arguments[1])), authkey=key)).serve()
 
 

@@ -226,7 +226,7 @@ class Simulation:
         return keeps[self.minds.numbers(agents)]
 
     def _learn(self, ledger: Ledger) -> None:
-        if not ledger.rewards:
+        if not ledger.rewards or all(type(mind).learn is Mind.learn for mind in self.minds.all):
             return
         agents = np.concatenate([who for who, _ in ledger.rewards])
         values = np.concatenate([reward for _, reward in ledger.rewards])

@@ -14,6 +14,7 @@ from sociarium.cli.console import clean, console, number, say, show_table
 from sociarium.kernel.ledger import Reported
 from sociarium.kernel.records import TickRecord
 from sociarium.kernel.simulation import Simulation
+from sociarium.kernel.world import Clock
 from sociarium.lab.running import Finished, Options
 from sociarium.lab.scenario import Scenario
 from sociarium.lab.statistics import mean_interval
@@ -57,6 +58,7 @@ class Watcher:
         )
         self.tasks: dict[int, TaskID] = {}
         self.names: dict[int, Callable[[int], str]] = {}
+        self.clocks: dict[int, Clock] = {}
 
     def __enter__(self) -> Watcher:
         self.progress.start()
@@ -92,6 +94,7 @@ class Watcher:
             return str(table["name"][int(population.row_of(np.array([agent]))[0])]) if "name" in table else f"agent {agent}"
 
         self.names[seed] = name
+        self.clocks[seed] = simulation.world.clock
         self.tasks[seed] = self.progress.add_task(f"seed {seed}" if self.several else "ticks", total=scenario.total_ticks())
 
     def ticked(self, seed: int, record: TickRecord) -> None:
@@ -105,7 +108,7 @@ class Watcher:
             actor = int(piece.events.actors[row])
             data = {name: column[row] for name, column in piece.events.data.items() if name not in piece.events.private}
             name = self.names[seed](actor) if actor >= 0 else "world"
-            line = self.scenario.told(piece.kind, {"actor": actor, "name": name, "group": int(piece.groups[row]), **data})
+            line = self.scenario.told(piece.kind, {"actor": actor, "name": name, "group": int(piece.groups[row]), "tick": self.clocks[seed].tick, **data})
             if line:
                 self.progress.console.print(clean(f"[{seed}] {line}" if self.several else line), markup=False, highlight=False)
 

@@ -47,8 +47,8 @@ class Scenario(BaseModel):
         return 1
 
     def told(self, kind: str, row: Mapping[str, Any]) -> str | None:
-        """One line for a person who watches, for an event of ``progress``; ``row`` has actor, name and the event's data."""
-        words = ", ".join(f"{name} {value}" for name, value in row.items() if name not in ("actor", "name"))
+        """One line for a person who watches, for an event of ``progress``; ``row`` has actor, name, group, tick and the event's data."""
+        words = ", ".join(f"{name} {value}" for name, value in row.items() if name not in ("actor", "name", "group", "tick"))
         return f"{row.get('name', 'world')}: {words}"
 
     def plot(self, folder: Path, target: Path) -> Path | None:

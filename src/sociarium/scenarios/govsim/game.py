@@ -13,6 +13,7 @@ from sociarium.environments.commons.commons import Commons, CommonsRules
 from sociarium.environments.commons.growth import LostBelow, Multiplying
 from sociarium.environments.conversation.conversation import Conversation
 from sociarium.environments.conversation.rules import TalkRules
+from sociarium.environments.wording import number
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.population import Column, Population, Visibility
@@ -23,6 +24,7 @@ from sociarium.kernel.units import MONTH
 from sociarium.lab.scenario import Scenario
 from sociarium.scenarios.govsim import people
 from sociarium.scenarios.govsim.policies import NAMES, Scripted, parse_policies
+from sociarium.scenarios.govsim.thinking import language_mind, manner
 from sociarium.scenarios.govsim.words import Words
 
 HERE = Path(__file__).parent
@@ -35,7 +37,7 @@ class CommonsGame(Scenario):
     """Each month: harvest in private and at once, then talk, then reflect; then the resource grows, or is lost."""
 
     progress: ClassVar[tuple[str, ...]] = (
-        "commons.harvested", "conversation.opened", "conversation.said", "conversation.summarised", "conversation.agreed",
+        "commons.harvested", "conversation.said", "conversation.summarised", "conversation.agreed",
         "commons.collapsed", "commons.survived",
     )  # fmt: skip
     headline: ClassVar[tuple[str, ...]] = (
@@ -53,7 +55,9 @@ class CommonsGame(Scenario):
     language: Literal["unconstrained", "none", "none_and_no_obs"] = Field(
         "unconstrained", description="none: nobody talks; none_and_no_obs: nor does anyone learn what others caught"
     )
-    max_conversation_steps: int = Field(10, ge=1, le=100, description="turns of a talk, the opening report among them")
+    max_conversation_steps: int | None = Field(
+        None, ge=1, le=100, description="turns of a talk, the opening report among them; none: 10, or 4 at the brief pace"
+    )
     lakes: int = Field(1, ge=1, le=1_000_000, description="worlds side by side: groups of one run")
     personas: Literal["auto", "names", "traditional", "gss"] = Field("auto", description="identities; auto: names, or traditional with a newcomer")
     gss_path: Path | None = Field(None, description="file of survey agents, for personas=gss")
@@ -62,6 +66,16 @@ class CommonsGame(Scenario):
     agreed_limit: int = Field(10, ge=0, description="what rule minds agree on in their talk, units an agent and month")
     temperature: float = Field(0.0, ge=0, le=2, description="of the language model's replies")
     top_p: float = Field(1.0, gt=0, le=1, description="of the language model's replies")
+
+    framework_model: str | None = Field(None, description="model of summaries and agreed limits; none: the agents' model")
+    pace: Literal["paper", "brief"] = Field("paper", description="paper: all calls of the paper; brief: few and short ones, for small machines")
+    answer: Literal["schema", "answer", "choose"] | None = Field(None, description="how a harvest is asked for; none: as the pace says")
+    choose_step: int = Field(5, ge=1, description="with answer=choose: options are 0, this, twice this, ...", json_schema_extra={"unit": "units"})
+    importance: Literal["model", "rule"] | None = Field(None, description="who scores memories; none: as the pace says")
+    insights: bool | None = Field(None, description="whether agents draw insights each month; none: as the pace says")
+    memory_days: float = Field(63, gt=0, description="how long thoughts and actions are remembered", json_schema_extra={"unit": "days"})
+    recency: Literal["newest", "released"] = Field("newest", description="rank memories from the newest, or from the oldest as the released code does")
+    embedder: Literal["wordllama", "hashing"] = Field("wordllama", description="what relevance of memories is measured by")
 
     @property
     def months(self) -> int:
@@ -76,6 +90,10 @@ class CommonsGame(Scenario):
     def wording_file(self) -> Path:
         """Where the words of this game are."""
         raise NotImplementedError(type(self).__name__)
+
+    def prompt_folder(self) -> Path:
+        """Where the prompts of this game are."""
+        return HERE / "prompts"
 
     def words(self) -> Words:
         return Words.read(self.wording_file())
@@ -93,15 +111,32 @@ class CommonsGame(Scenario):
             harvesters=(HARVESTER,),
         )
 
+    def talk_rules(self, words: Words) -> TalkRules:
+        how = manner(self)
+        return TalkRules("named", how.turns, moderator=MODERATOR, opening=words.opening, longest=how.characters)
+
+    def rule_values(self) -> dict[str, str | int | float]:
+        """The numbers in the rules as the agents read them."""
+        numbers = {
+            "agents": self.num_agents,
+            "capacity": self.capacity,
+            "growth": self.growth,
+            "collapse": self.collapse,
+            "example_stock": 0.9 * self.capacity,
+            "example_caught": 0.3 * self.capacity,
+            "example_left": 0.6 * self.capacity,
+            "example_next": min(self.capacity, 0.6 * self.capacity * self.growth),
+        }
+        return {name: number(value) for name, value in numbers.items()}
+
     def total_ticks(self) -> int:
         return self.months
 
     def build(self, seed: int) -> Simulation:
         words = self.words()
-        rules = TalkRules("named", self.max_conversation_steps, moderator=MODERATOR, opening=words.opening)
         return Simulation(
             self.population(words, seed),
-            [Commons(self.rules(), words.commons), Conversation(rules, words.talk)],
+            [Commons(self.rules(), words.commons), Conversation(self.talk_rules(words), words.talk)],
             [self.mind(words)],
             Rounds(self.phases(), self.months, length=MONTH),
             seed=seed,
@@ -120,8 +155,6 @@ class CommonsGame(Scenario):
     def mind(self, words: Words) -> Mind:
         if not self.speaks:
             return Scripted(words, self.agreed_limit)
-        from sociarium.scenarios.govsim.thinking import language_mind
-
         return language_mind(self, words)
 
     def population(self, words: Words, seed: int) -> Population:
@@ -162,7 +195,7 @@ class CommonsGame(Scenario):
         return [Intervention(NEWCOMER_TICK, "population.admit", who)]
 
     def routes(self) -> dict[str, str]:
-        return {} if self.model is None else {"default": self.model}
+        return {} if self.model is None else {"default": self.model, "framework": self.framework_model or self.model}
 
     def told(self, kind: str, row: Mapping[str, Any]) -> str | None:
         from sociarium.scenarios.govsim.showing import told_line

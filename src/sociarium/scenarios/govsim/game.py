@@ -133,11 +133,15 @@ class CommonsGame(Scenario):
         return self.months
 
     def build(self, seed: int) -> Simulation:
+        return self.build_with(seed, self.mind(self.words()))
+
+    def build_with(self, seed: int, mind: Mind) -> Simulation:
+        """The same game with another mind for everyone, such as a table of wishes."""
         words = self.words()
         return Simulation(
             self.population(words, seed),
             [Commons(self.rules(), words.commons), Conversation(self.talk_rules(words), words.talk)],
-            [self.mind(words)],
+            [mind],
             Rounds(self.phases(), self.months, length=MONTH),
             seed=seed,
             interventions=self.arrivals(words),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import numpy as np
+import pytest
 from conftest_laws import society
 
 from sociarium.kernel.content import Block
@@ -14,7 +15,7 @@ from sociarium.models.backends.scripted import ScriptedBackend
 from sociarium.models.request import Request, Sampling, draw
 from sociarium.models.service import ModelService
 
-REPLICATES, TRIALS, AGENTS, SHARE = 20, 400, 100, 0.5
+REPLICATES, TRIALS, AGENTS, SHARE = 20, 1000, 100, 0.5
 
 
 def journal(folder, columns):
@@ -46,7 +47,7 @@ async def test_arms_share_draws_and_so_replies_until_something_differs(run):
 
 def coin(request, drawn):
     """A model of whom a known share says yes, by its draw."""
-    return "yes" if np.random.default_rng(drawn).random() < SHARE else "no"
+    return "yes" if drawn / 2**63 < SHARE else "no"
 
 
 async def replicate(seed: int) -> float:
@@ -58,6 +59,7 @@ async def replicate(seed: int) -> float:
     return float(np.mean([reply.text == "yes" for reply in replies]))
 
 
+@pytest.mark.slow
 async def test_a_95_percent_interval_over_replicates_covers_a_known_share_in_93_to_97_percent_of_trials():
     shares = np.array(
         [
@@ -73,7 +75,7 @@ async def test_a_95_percent_interval_over_replicates_covers_a_known_share_in_93_
 
 
 async def test_equal_fixed_requests_are_asked_once_and_sampled_ones_each():
-    asked = ScriptedBackend(lambda request, drawn: "ok")
+    asked = ScriptedBackend(lambda request, drawn: "ok", delay=lambda request, drawn: 0.001)
     service = ModelService({"default": asked}, journal=NoJournal(), seed=1)
     fixed = Request((Block("Same?"),))
     sampled = Request((Block("Same?"),), sampling=Sampling(temperature=1.0))

@@ -22,7 +22,7 @@ _SECOND = np.uint64(0xD1B54A32D192ED03)
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
-_CHUNK = 1 << 14  # rows mixed at a time, so that the passes stay in cache
+_CHUNK = 1 << 15  # rows mixed at a time, so that the passes stay in cache
 
 
 def key_of(*coordinates: object) -> int:

@@ -7,6 +7,7 @@ import json
 import os
 
 from sociarium.cli.benches import kernel
+from sociarium.cli.console import finite
 
 
 def main() -> None:
@@ -15,7 +16,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     given = parser.parse_args()
     sizes = tuple(size for size in kernel.SIZES if size <= given.largest)
-    print(json.dumps({"benchmark": "kernel", "cores": os.cpu_count(), "rows": kernel.run(sizes, given.repeats)}))
+    print(json.dumps(finite({"benchmark": "kernel", "cores": os.cpu_count(), "rows": kernel.run(sizes, given.repeats)})))
 
 
 if __name__ == "__main__":

@@ -157,10 +157,12 @@ class Lanes:
         if lane_of.strides == (0,):  # one lane, broadcast
             ends = np.array([0, len(agents)], np.int64)
             return cls(moment, np.array(lane_of[:1], np.int64), ends, agents, np.zeros(1, np.int64))
-        if (lane_of[1:] < lane_of[:-1]).any():
+        edges = np.flatnonzero(lane_of[1:] != lane_of[:-1]) + 1
+        if (lane_of[edges] < lane_of[edges - 1]).any():
             order = np.argsort(lane_of, kind="stable")
             agents, lane_of = agents[order], lane_of[order]
-        starts = np.concatenate([[0], np.flatnonzero(lane_of[1:] != lane_of[:-1]) + 1, [len(agents)]])
+            edges = np.flatnonzero(lane_of[1:] != lane_of[:-1]) + 1
+        starts = np.concatenate([[0], edges, [len(agents)]])
         return cls(moment, np.asarray(lane_of[starts[:-1]], np.int64), starts, agents, np.zeros(len(starts) - 1, np.int64), lane_of)
 
     def __len__(self) -> int:

@@ -28,6 +28,12 @@ class Cells:
     def rows(self, size: int) -> Array:
         return np.full((size, *self.shape), self.fill, np.dtype(self.dtype))
 
+    def differs(self, rows: Array) -> NDArray[np.bool_]:
+        """Which rows hold anything else than what they began with."""
+        missing = isinstance(self.fill, float) and np.isnan(self.fill)
+        other: Array = ~np.isnan(rows) if missing else rows != self.fill
+        return np.asarray(other.reshape(len(rows), -1).any(axis=1), np.bool_)
+
 
 class ColumnarEnvironment(Environment):
     """Declare ``group_cells`` and ``agent_cells``; each is then an attribute, an array with one row a group or an agent id."""
@@ -45,10 +51,7 @@ class ColumnarEnvironment(Environment):
         self.begin(groups)
 
     def admit(self, agents: AgentIds) -> None:
-        before = len(getattr(self, next(iter(self.group_cells)))) if self.group_cells else self.world.groups
         self._grow()
-        if before < self.world.groups:
-            self.begin(np.arange(before, self.world.groups, dtype=np.int64))
 
     def begin(self, groups: Groups) -> None:
         """Set what an episode begins with in these groups; every cell holds its ``fill`` already."""
@@ -67,10 +70,21 @@ class ColumnarEnvironment(Environment):
         return self.world.population.get(agents, "group")
 
     def state(self, groups: Groups | None = None) -> State:
-        rows, agents = self._rows(groups)
+        """All cells; or those of some groups, without agents of whom there is nothing to say, so that it fits a world in which more
+        agents have come since."""
+        if groups is None:
+            return {
+                "groups": {name: getattr(self, name).copy() for name in self.group_cells},
+                "agents": {name: getattr(self, name).copy() for name in self.agent_cells},
+            }
+        agents = self.agents_of(groups)
+        told = np.zeros(len(agents), np.bool_)
+        for name, cell in self.agent_cells.items():
+            told |= cell.differs(getattr(self, name)[agents])
         return {
-            "groups": {name: getattr(self, name)[rows].copy() for name in self.group_cells},
-            "agents": {name: getattr(self, name)[agents].copy() for name in self.agent_cells},
+            "groups": {name: getattr(self, name)[groups].copy() for name in self.group_cells},
+            "ids": agents[told],
+            "agents": {name: getattr(self, name)[agents[told]].copy() for name in self.agent_cells},
         }
 
     def load(self, state: State, groups: Groups | None = None) -> None:
@@ -81,13 +95,12 @@ class ColumnarEnvironment(Environment):
                 for name, values in state[part].items():
                     setattr(self, name, np.array(values))
             return
-        rows, agents = self._rows(groups)
-        for part, which in (("groups", rows), ("agents", agents)):
-            for name, values in state[part].items():
-                getattr(self, name)[which] = values
-
-    def _rows(self, groups: Groups | None) -> tuple[Any, Any]:
-        return (slice(None), slice(None)) if groups is None else (groups, self.agents_of(groups))
+        for name, values in state["groups"].items():
+            getattr(self, name)[groups] = values
+        agents = self.agents_of(groups)
+        for name, cell in self.agent_cells.items():
+            getattr(self, name)[agents] = cell.fill
+            getattr(self, name)[state["ids"]] = state["agents"][name]
 
     def _grow(self) -> None:
         for cells, size in ((self.group_cells, self.world.groups), (self.agent_cells, len(self.world.population))):

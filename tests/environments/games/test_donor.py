@@ -22,7 +22,7 @@ from sociarium.kernel.errors import UsageError
 from sociarium.kernel.population import Population
 from sociarium.kernel.records import TickRecord
 from sociarium.kernel.schedule import Rounds
-from sociarium.kernel.simulation import Simulation
+from sociarium.kernel.simulation import Intervention, Simulation
 from sociarium.kernel.turn import Observations, Phase, Turn
 from sociarium.minds.rule import RuleMind
 
@@ -429,6 +429,36 @@ def test_a_saved_society_goes_on_as_if_nothing_had_happened(same_after_loading: 
 
     for ticks in (5, 12, 17):
         same_after_loading(build, ticks)
+
+
+def test_newcomers_from_outside_watch_until_they_fill_a_table_of_their_own() -> None:
+    acts: list[list[int]] = []
+
+    def rule(turn: Turn, seen: Observations) -> Actions:
+        acts.append(turn.agents.tolist())
+        return Actions.one(turn, "donate", amount=seen["donor"]["resources"] * 0.5)
+
+    simulation = society(rule, DonorRules(agents=6, rounds=6, generations=1))
+    simulation.interventions += [
+        Intervention(1, "population.admit", {"kind": "player", "size": 5, "group": 1}),
+        Intervention(2, "population.admit", {"kind": "player", "size": 2, "group": [0, 1]}),
+    ]
+    simulation.run_sync(4)
+    assert [len(a) for a in acts] == [3, 3, 6, 6]
+    assert not any(11 in agents for agents in acts)
+    assert simulation.world["donor"].round.tolist() == [4, 2]
+
+
+def test_who_left_does_not_survive() -> None:
+    def rich(turn: Turn, c: dict[str, NDArray]) -> NDArray[np.float64]:
+        return np.where(turn.agents == 0, 0.0, 0.5)
+
+    stays = records(society(gives(rich), ONE))[-1]
+    simulation = society(gives(rich), ONE)
+    simulation.interventions.append(Intervention(20, "population.leave", {"agents": [0]}))
+    for record, survives in ((stays, True), (records(simulation)[-1], False)):
+        scored = next(e for e in record.events if e.kind == "donor.scored")
+        assert scored.data["survives"][scored.actors == 0].tolist() == [survives]
 
 
 def test_words_never_tell_how_many_rounds_there_are() -> None:

@@ -83,20 +83,28 @@ class DonorGame(ColumnarEnvironment):
         self._pair, self._gives, self._partner = _by_place(self._plan)
 
     def reset(self, world: World, groups: Groups) -> None:
+        built = hasattr(self, "seats")
         table = world.population[self.rules.kind]
         if STRATEGY not in table:
             table.add_column(Column(STRATEGY, str, "", Visibility.OWN, doc="what the player lives by, in its own words"))
         super().reset(world, groups)
+        if not built and (self.seats[:, 0] < 0).any():
+            group = int(np.argmax(self.seats[:, 0] < 0))
+            count = int(np.count_nonzero(self.group_of(world.population.ids(self.rules.kind)) == group))
+            wanted = f"{self.rules.agents} of kind {self.rules.kind!r} in each group"
+            raise UsageError(f"the donor game seats {wanted}; group {group} has {count}")
 
     def begin(self, groups: Groups) -> None:
+        """Seat the groups that have just enough players."""
         players = self.world.population.ids(self.rules.kind)
-        players = players[np.isin(self.group_of(players), groups)]
-        counts = np.bincount(self.group_of(players), minlength=self.world.groups)[groups]
-        if (wrong := counts != self.rules.agents).any():
-            at = int(np.argmax(wrong))
-            raise UsageError(f"the donor game seats {self.rules.agents} of kind {self.rules.kind!r} in each group; "
-                             f"group {int(groups[at])} has {int(counts[at])}")  # fmt: skip
-        self._seat(groups, players)
+        full = groups[np.bincount(self.group_of(players), minlength=self.world.groups)[groups] == self.rules.agents]
+        self._seat(full, players[np.isin(self.group_of(players), full)])
+
+    def admit(self, agents: AgentIds) -> None:
+        """Newcomers from outside watch, until they fill a table of their own: a group that has no game yet."""
+        super().admit(agents)
+        if len(empty := np.flatnonzero(self.seats[:, 0] < 0)):
+            self.begin(empty)
 
     def actions(self) -> tuple[ActionSpec, ...]:
         off = {"punish": not self.rules.punishment, "refuse": not self.rules.refusal}
@@ -292,7 +300,8 @@ class DonorGame(ColumnarEnvironment):
         seats, rounds = self.seats[groups].copy(), self.rules.rounds
         fitness = self.wealth[groups] if self.rules.released_score else (self.score[groups] + self.wealth[groups]) / 2
         donation = self.given[groups] / rounds  # each agent gives rounds / 2 times in each of two games
-        lived = Generation(groups, self.generation[groups], seats, fitness, donation)
+        present = self.world.population.get(seats.ravel(), "present").reshape(seats.shape)
+        lived = Generation(groups, self.generation[groups], seats, fitness, donation, present)
         survive = lived.survivors(self.rules, self.world.randomness)
         self.results[groups] = self._results(lived, survive)
         data = {"fitness": fitness.ravel(), "donation": donation.ravel(), "survives": survive.ravel(), "born": self.born[seats.ravel()]}

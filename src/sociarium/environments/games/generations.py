@@ -26,12 +26,13 @@ class Generation:
     seats: Ints  # agents
     fitness: Floats  # units, mean of both games
     donation: Floats  # mean part given an encounter
+    present: Bools  # False for agents that left in the midst of it: they go on only where too few others are there
 
     def survivors(self, rules: DonorRules, randomness: Randomness) -> Bools:
         """Who goes on: (groups, agents). Equals are drawn by lot."""
         lot = randomness.stream("donor.selection").uniform(self.seats, np.broadcast_to(self.generation[:, None], self.seats.shape))
         value = {"top": self.fitness, "reputation": self.donation, "random": np.zeros_like(self.fitness)}[rules.selection]
-        best = np.lexsort((lot, -value), axis=1)[:, : rules.surviving]
+        best = np.lexsort((lot, -value, ~self.present), axis=1)[:, : rules.surviving]
         survive = np.zeros(self.seats.shape, np.bool_)
         np.put_along_axis(survive, best, True, axis=1)
         return survive
@@ -57,4 +58,4 @@ def seated(groups: Ints, players: Ints, of: Ints, generation: Ints, randomness: 
     """Agents by place, (groups, agents): ``players`` of these groups in an order drawn anew in each generation."""
     lot = randomness.stream("donor.seats").bits(players, np.asarray(generation[of], np.int64))
     order = np.lexsort((players, lot, of))
-    return players[order].reshape(len(groups), -1)
+    return players[order].reshape(len(groups), len(players) // max(1, len(groups)))

@@ -8,14 +8,18 @@ from conftest_laws import SMALL, society
 from sociarium.kernel.outcomes import STATUS_NAMES
 from sociarium.lab import running
 from sociarium.models.backends.faulty import FAULTS
+from sociarium.models.retry import RetryPolicy
 from sociarium.record.frames import frames
 from sociarium.scenarios import catalogue
+
+
+SOON = RetryPolicy(attempts=3, turned_away=4, first_wait=0.001, longest_wait=0.002, longest_wish=0.002)  # seconds
 
 
 @pytest.mark.parametrize("slug", sorted(SMALL))
 async def test_with_a_tenth_of_each_fault_every_agent_turn_has_one_outcome(slug, run):
     spec = "faulty:" + ",".join(f"{kind}={0.1 / len(FAULTS):.4f}" for kind in FAULTS) + ":scripted:schema"
-    finished = await run(society(slug, spec), 8)
+    finished = await run(society(slug, spec), 8, retry=SOON)
     turns = finished.summary.turns
     assert set(turns) <= set(STATUS_NAMES)
     tables = frames(finished.folder)
@@ -29,7 +33,7 @@ async def test_with_a_tenth_of_each_fault_every_agent_turn_has_one_outcome(slug,
 
 @pytest.mark.parametrize("kind", sorted(FAULTS))
 async def test_no_fault_kind_ends_a_run_or_hides_in_its_result(kind, run):
-    finished = await run(society("govsim", f"faulty:{kind}=0.3:scripted:schema", max_rounds=2, lakes=3), 9)
+    finished = await run(society("govsim", f"faulty:{kind}=0.3:scripted:schema", max_rounds=2, lakes=2), 9, retry=SOON)
     said = finished.summary.models
     troubled = sum(said["failed_attempts"].values()) + sum(n for s, n in finished.summary.turns.items() if s != "ok")
     troubled += sum(finished.summary.refused.values())

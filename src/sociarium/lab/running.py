@@ -25,6 +25,7 @@ from sociarium.models.backends.recorded import RecordedBackend
 from sociarium.models.budget import BudgetLimits
 from sociarium.models.opening import open_backend
 from sociarium.models.request import BackendFacts, Prices
+from sociarium.models.retry import RetryPolicy
 from sociarium.models.service import ModelService
 from sociarium.record.branching import branch as branch_record
 from sociarium.record.manifest import build_manifest
@@ -41,6 +42,7 @@ class Options:
     budget: BudgetLimits = field(default_factory=BudgetLimits)
     concurrency: int | None = None
     timeout: float = 120.0  # seconds an attempt
+    retry: RetryPolicy | None = None
     snapshot_every: int | None = None  # ticks; the scenario's own cadence where None
     on_tick: Sequence[Callable[[TickRecord], None]] = ()
     on_events: Sequence[Callable[[Reported], None]] = ()
@@ -221,7 +223,13 @@ def _service(backends: Mapping[str, Backend], journal: Journal, seed: int, optio
     if not backends:
         return None
     return ModelService(
-        backends, journal=journal, seed=seed, budget=options.budget, timeout=options.timeout, concurrency=options.concurrency
+        backends,
+        journal=journal,
+        seed=seed,
+        budget=options.budget,
+        timeout=options.timeout,
+        retry=options.retry,
+        concurrency=options.concurrency,
     )
 
 

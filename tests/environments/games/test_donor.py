@@ -473,7 +473,7 @@ def test_words_never_tell_how_many_rounds_there_are() -> None:
     simulation.world["donor"].wording = DonorWording(rules="Gifts are worth $multiplier times; you begin with $endowment.")
     simulation.run_sync(3)
     assert texts[0][0] == "Gifts are worth 2 times; you begin with 10."
-    assert texts[0][1].startswith("Generation 1, round 3. You are 1_") and "12.5" not in texts[0][0]
+    assert texts[0][1].startswith("Generation 1, round 3: 1_") and "12.5" not in texts[0][0]
     assert len(texts[0]) == 4 and all("gave 25 % of what it had to 1_" in text for text in texts[0][2:])
 
 

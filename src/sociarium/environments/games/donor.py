@@ -333,6 +333,8 @@ class DonorGame(ColumnarEnvironment):
 
     def _seat(self, groups: Groups, players: AgentIds) -> None:
         """Everyone at a place drawn by lot."""
+        if not len(groups):
+            return
         self.seats[groups] = seated(groups, players, self.group_of(players), self.generation, self.world.randomness)
         self.seat[self.seats[groups].ravel()] = (groups[:, None] * self.rules.agents + np.arange(self.rules.agents)).ravel()
 

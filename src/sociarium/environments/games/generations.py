@@ -58,4 +58,4 @@ def seated(groups: Ints, players: Ints, of: Ints, generation: Ints, randomness: 
     """Agents by place, (groups, agents): ``players`` of these groups in an order drawn anew in each generation."""
     lot = randomness.stream("donor.seats").bits(players, np.asarray(generation[of], np.int64))
     order = np.lexsort((players, lot, of))
-    return players[order].reshape(len(groups), len(players) // max(1, len(groups)))
+    return players[order].reshape(len(groups), -1)

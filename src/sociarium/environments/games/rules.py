@@ -86,7 +86,7 @@ class DonorWording(Wording):
     first: str = ""
     later: str = "The strategies of those who survived:"
     strategy: str = "Your strategy: $strategy"
-    act: str = "Generation $generation, round $round. You are $name and have $resources. $partner has $partner_resources."
+    act: str = "Generation $generation, round $round: $name (you) has $resources, $partner has $partner_resources."
     unknown: str = "Nothing is known about $partner."
     gave: str = "$donor gave $share % of what it had to $recipient."
     punished: str = "$donor spent $share % of what it had on punishing $recipient."

@@ -225,11 +225,12 @@ class Actions:
     refused: list[tuple[str, AgentIds, str]] = field(default_factory=list[tuple[str, AgentIds, str]])
 
     @classmethod
-    def one(cls, turn: Turn, name: str, agents: AgentIds | None = None, **columns: ArrayLike) -> Actions:
-        """One action for all agents of a turn (or for ``agents``). ``name`` is ``harvest`` or ``commons.harvest``."""
+    def one(cls, turn: Turn, name: str, agents: AgentIds | None = None, /, **columns: ArrayLike) -> Actions:
+        """One action for all agents of a turn (or for ``agents``). ``name`` is ``harvest`` or ``commons.harvest``; ``columns`` are its
+        arguments, whatever they are called."""
         return cls().add(turn, name, turn.agents if agents is None else agents, **columns)
 
-    def add(self, turn: Turn, name: str, agents: AgentIds, **columns: ArrayLike) -> Actions:
+    def add(self, turn: Turn, name: str, agents: AgentIds, /, **columns: ArrayLike) -> Actions:
         spec = turn.offer(name)
         typed = {key: _typed(spec, key, value, len(agents)) for key, value in columns.items()}
         if missing := set(spec.arguments) - set(typed):

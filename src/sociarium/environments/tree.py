@@ -175,7 +175,8 @@ class SharedTree(Environment):
 
     @action("Move an object.", path=Text(), x=Number(-1e9, 1e9), y=Number(-1e9, 1e9))
     def move(self, turn: Turn, seen: Observations, table: ActionTable) -> Outcome:
-        return self._each(table, "move", lambda tree, at, who: tree.move(table["path"][at], float(table["x"][at]), float(table["y"][at]), agent=who))
+        x, y = table["x"].tolist(), table["y"].tolist()
+        return self._each(table, "move", lambda tree, at, who: tree.move(table["path"][at], x[at], y[at], agent=who))
 
     @action("Hold an object, so that nobody else can change it.", path=Text())
     def hold(self, turn: Turn, seen: Observations, table: ActionTable) -> Outcome:

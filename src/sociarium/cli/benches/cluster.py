@@ -16,7 +16,8 @@ RETURNS = 0.02  # seconds in which a call must come back
 def run() -> list[dict[str, Any]]:
     """Rows for ``sociarium bench cluster``. The reference is the ideal: all waiting or computing at once, with no cost between."""
     ideal = SECONDS * ACTORS / WORKERS
-    rows = [_row(f"{ACTORS} actors wait {SECONDS} s on {WORKERS} workers", sleeping(ACTORS, WORKERS, SECONDS), ideal, WAIT_GOAL, "the workers")]
+    waiting = sleeping(ACTORS, WORKERS, SECONDS)
+    rows = [_row(f"{ACTORS} actors wait {SECONDS} s on {WORKERS} workers", waiting, ideal, WAIT_GOAL, "the workers")]
     cores = os.cpu_count() or 1
     for workers in sorted({2, min(4, cores), cores} - {1}):
         if workers <= cores:

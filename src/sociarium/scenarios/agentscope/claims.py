@@ -19,6 +19,7 @@ from sociarium.environments.games.guessing import fixed_point, level_shares, sta
 from sociarium.environments.tree import Held, Tree, TreeEvent
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.records import TickRecord
+from sociarium.lab.extras import optional
 from sociarium.lab.claims import ClaimContext, Measured, claim
 from sociarium.lab.running import Options, in_memory
 from sociarium.lab.statistics import mean_interval
@@ -40,7 +41,7 @@ def equilibrium_contraction(context: ClaimContext) -> Measured:
     worst = 0.0
     for ratio in RATIOS:
         for shift in (0.0, 5.0):
-            means = _means(participants=200, players="best_response", rounds=30, ratio=ratio, shift=shift)
+            means = _means("best_response", participants=200, rounds=30, ratio=ratio, shift=shift)
             worst = max(worst, abs(means[-1] - fixed_point(ratio, shift)))
     return Measured.exactly(worst, holds=worst < 1e-3)
 
@@ -48,7 +49,7 @@ def equilibrium_contraction(context: ClaimContext) -> Measured:
 @claim("contraction-path")
 def contraction_path(context: ClaimContext) -> Measured:
     """Largest relative distance from 50 (2/3)^k."""
-    means = _means(participants=200, players="best_response", rounds=30)
+    means = _means("best_response", participants=200, rounds=30)
     off = max(abs(mean / (50 * (2 / 3) ** k) - 1) for k, mean in enumerate(means))
     return Measured.exactly(off, holds=off < 1e-12)
 
@@ -56,7 +57,7 @@ def contraction_path(context: ClaimContext) -> Measured:
 @claim("shifted-fixed-points")
 def shifted_fixed_points(context: ClaimContext) -> Measured:
     """Means of round 80 with the shifted rule."""
-    ends = [_means(participants=200, players="best_response", rounds=80, ratio=ratio, shift=5.0)[-1] for ratio in RATIOS]
+    ends = [_means("best_response", participants=200, rounds=80, ratio=ratio, shift=5.0)[-1] for ratio in RATIOS]
     told = ", ".join(f"{end:.3f}".rstrip("0").rstrip(".") for end in ends)
     return Measured.exactly(told, holds=told == context.claim.published)
 
@@ -149,7 +150,7 @@ def placeholder_returns(context: ClaimContext) -> Measured:
 def partial_sums(context: ClaimContext) -> Measured:
     """Largest relative difference of a mean between 1, 4, 7 and 64 parts, with a fifth of the players failed."""
     players = {"level0": 0.4, "level1": 0.4, "silent": 0.2}
-    means = [_means(participants=1000, players=players, groups=groups, rounds=3) for groups in (1, 4, 7, 64)]
+    means = [_means(players, participants=1000, groups=groups, rounds=3) for groups in (1, 4, 7, 64)]
     counts = _played(players, 0, participants=1000, groups=7, rounds=3)[-1].measures["guess.reports"]
     off = max(abs(a / b - 1) for one in means[1:] for a, b in zip(one, means[0], strict=True))
     return Measured.exactly(off, holds=off <= 1e-12 and int(counts[0]) == 800)
@@ -172,13 +173,12 @@ def quota_marginals(context: ClaimContext) -> Measured:
 @claim("quota-independence")
 def quota_independence(context: ClaimContext) -> Measured:
     """The p value of a chi-square test between the two attributes of 1,000 people."""
-    from scipy.stats import chi2_contingency
-
+    stats: Any = optional("scipy.stats", "lab", "a chi-square test")
     columns = people("education", 1000, context.seeds[0], renormalise=False)
     first, second = (np.unique(columns[name].astype(str), return_inverse=True)[1] for name in ("gender", "education"))
     table: Any = np.zeros((first.max() + 1, second.max() + 1))
     np.add.at(table, (first, second), 1)
-    p = float(chi2_contingency(table).pvalue)
+    p = float(stats.chi2_contingency(table).pvalue)
     return Measured.exactly(p, holds=p > 0.001)
 
 
@@ -328,8 +328,8 @@ def _reports(players: Any, seed: int, **settings: Any) -> list[Numbers]:
     return _numbers(_played(players, seed, **settings))
 
 
-def _means(*, players: Any, **settings: Any) -> list[float]:
-    return [float(record.measures["guess.mean"][0]) for record in _played(players, 0, **settings)]
+def _means(players: Any, **settings: Any) -> list[float]:
+    return [float(record.measures["guess.mean"][0]) for record in _run(_scenario(players=players, **settings), 0)]
 
 
 def _refused(act: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sociarium.environments.wording import number
 from sociarium.kernel.mind import Mind
@@ -14,7 +14,7 @@ from sociarium.minds.language.extract import AnswerThenExtract
 from sociarium.minds.language.mind import LanguageMind
 from sociarium.minds.language.persona import Persona, Rules
 from sociarium.minds.language.transcript import Transcript
-from sociarium.minds.prompts import Prompt, Value
+from sociarium.minds.prompts import Prompt
 from sociarium.models.request import Sampling
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def language_mind(scenario: AgentScope, composition: str) -> Mind:
 
 def _rules(scenario: AgentScope, composition: str) -> Component:
     name = f"rules_{scenario.system_prompt:02d}"
-    values: dict[str, Value] = {
+    values: dict[str, Any] = {
         "maximum": number(scenario.max_value),
         "ratio": scenario.ratio_in_words(),
         "shift": number(scenario.shift),
@@ -60,5 +60,5 @@ def _report(scenario: AgentScope, transcript: Transcript, sampling: Sampling) ->
     """No fallback: a player without a legal number is left out of sum and count."""
     if scenario.answer == "schema":
         return Act(ActRules(prompt="answer_schema", actions=("guess.report",), sampling=sampling), name="report")
-    prompt = f"answer_{scenario.answer}"
-    return AnswerThenExtract("guess.report", prompt=prompt, attempts=scenario.attempts, transcript=transcript, sampling=sampling, name="report")
+    how: dict[str, Any] = {"attempts": scenario.attempts, "transcript": transcript, "sampling": sampling}
+    return AnswerThenExtract("guess.report", prompt=f"answer_{scenario.answer}", name="report", **how)

@@ -39,7 +39,8 @@ def people(persona_set: PersonaSet, count: int, seed: int, *, renormalise: bool)
     try:
         return draw_population(given, count, random, renormalise=renormalise)
     except UsageError as error:
-        raise UsageError(f"personas={persona_set}: {str(error).partition(';')[0]}; say renormalise=true to read shares as weights") from None
+        wrong = str(error).partition(";")[0]
+        raise UsageError(f"personas={persona_set}: {wrong}; say renormalise=true to read shares as weights") from None
 
 
 def composition(persona_set: PersonaSet, columns: Columns) -> str:

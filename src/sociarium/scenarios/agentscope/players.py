@@ -51,8 +51,10 @@ class Players(Mind):
             return self._of(self.rules, turn, announced, np.ones(len(turn.agents), np.bool_))
         mine = self.rules[turn.agents]
         numbers = np.empty(len(turn.agents))
-        for rule in np.unique(mine).tolist():
+        for rule in range(len(RULES)):
             rows = mine == rule
+            if not rows.any():
+                continue
             numbers[rows] = self._of(RULES[rule], turn, announced[rows], rows)
         return numbers
 

@@ -45,13 +45,14 @@ class AgentScope(Scenario):
 
     participants: int = Field(100, ge=1, le=10_000_000, description="players")
     max_value: float = Field(100, gt=0, le=1e9, description="the largest number that may be reported")
-    ratio: float = Field(2 / 3, gt=0, lt=1, description="the winner is nearest to this part of the average; published: 1/2, 3/5, 2/3, 51/100, 67/100")
+    ratio: float = Field(2 / 3, gt=0, lt=1, description="part of the average that wins; published: 1/2, 3/5, 2/3, 51/100, 67/100")
     shift: float = Field(0, ge=0, description="added to that part of the average; published: 0 or 5")
-    rounds: int = Field(3, ge=1, le=10_000, description="rounds; the released code has 1, the experiments up to 5", json_schema_extra={"unit": "rounds"})
+    rounds: int = Field(3, ge=1, le=10_000, description="rounds; the released code has 1, the experiments up to 5")
     groups: int = Field(1, ge=1, le=100_000, description="parts of the players that are asked separately; their sums are put together")
     players: dict[str, float] = Field(
         default_factory=dict[str, float],
-        description=f"shares of players by rule, such as {{level1: 0.5, level2: 0.5}}; rules: {', '.join(RULES)}, {LANGUAGE}; none: random, or language with a model",
+        description=f"shares of players by rule, such as {{level1: 0.5, level2: 0.5}}; rules: {', '.join(RULES)}, {LANGUAGE}; "
+        "none: random, or language with a model",
     )
     system_prompt: int = Field(1, ge=1, le=13, description="how much a language player is told (sys_id 1 to 13 of the paper's code)")
     answer: Literal["direct", "steps", "schema"] = Field(
@@ -61,7 +62,7 @@ class AgentScope(Scenario):
     personas: PersonaSet = Field("none", description="attributes with exact quotas: education or profession")
     renormalise: bool = Field(False, description="read persona shares that do not sum to 1 as weights (those of profession sum to 1.2)")
     temperature: float = Field(1.0, ge=0, le=2, description="of the language model's answers")
-    answer_tokens: int = Field(512, ge=1, le=32_768, description="longest answer of a language player", json_schema_extra={"unit": "tokens"})
+    answer_tokens: int = Field(512, ge=1, le=32_768, description="longest answer", json_schema_extra={"unit": "tokens"})
     background_tokens: int = Field(384, ge=1, le=32_768, description="longest background", json_schema_extra={"unit": "tokens"})
 
     @field_validator("players", mode="before")

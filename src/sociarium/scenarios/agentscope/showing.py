@@ -44,8 +44,9 @@ def draw(scenario: AgentScope, folder: Path, target: Path) -> Path:
         axes = figure.add_subplot(right)
         times = np.arange(1, rounds + 1)
         for place, (_, winner, mean) in enumerate(found):
-            axes.plot(times, winner, "o-", color=COLOURS[1], alpha=1 if len(found) == 1 else 0.5, label="winning number" if not place else None)
-            axes.plot(times, mean, "s--", color=COLOURS[0], alpha=1 if len(found) == 1 else 0.5, label="mean report" if not place else None)
+            look = {"alpha": 1 if len(found) == 1 else 0.5}
+            axes.plot(times, winner, "o-", color=COLOURS[1], label="winning number" if not place else None, **look)
+            axes.plot(times, mean, "s--", color=COLOURS[0], label="mean report" if not place else None, **look)
         equilibrium = fixed_point(scenario.ratio, scenario.shift)
         axes.axhline(equilibrium, color=INK, linewidth=1, linestyle=":", label=f"equilibrium {equilibrium:g}")
         axes.set_title("From round to round")
@@ -53,7 +54,7 @@ def draw(scenario: AgentScope, folder: Path, target: Path) -> Path:
         axes.set_xticks(times if rounds <= 12 else np.unique(np.linspace(1, rounds, 8).astype(int)))
         axes.set_ylim(bottom=min(0, -0.02 * scenario.max_value))
         axes.legend()
-        who = ", ".join(f"{share:g} {name.replace('_', ' ')}" if share != 1 else name.replace("_", " ") for name, share in scenario.shares().items())
+        who = ", ".join(f"{share:.0%} {name.replace('_', ' ')}" for name, share in scenario.shares().items())
         figure.suptitle(f"{scenario.participants:,} players ({who})", x=0.01, ha="left", fontsize=12, fontweight="bold")
         target.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(target, dpi=160)
@@ -67,10 +68,10 @@ def history(folder: Path) -> tuple[Floats, Floats, Floats]:
     tables = frames(folder)
     try:
         spread = tables.events("statistics.histogram").select("tick", "counts").collect()
-        measures = tables.measures()
-        named = {name: {int(t): float(v) for t, n, v in measures.select("tick", "name", "value").iter_rows() if n == name} for name in _MEASURES}
+        rows_of = tables.measures().select("tick", "name", "value").rows()
     finally:
         tables.close()
+    named = {name: {int(tick): float(value) for tick, which, value in rows_of if which == name} for name in _MEASURES}
     rounds = 1 + max(named[_MEASURES[0]])
     rows = {int(tick): np.asarray(counts, np.float64) for tick, counts in spread.iter_rows()}
     nothing = np.zeros(len(next(iter(rows.values()))) if rows else 1)

@@ -22,6 +22,7 @@ from sociarium.kernel.schedule import Rounds
 from sociarium.kernel.simulation import Simulation
 from sociarium.kernel.turn import Phase
 from sociarium.lab.scenario import Scenario
+from sociarium.populations.quotas import exact_counts
 from sociarium.scenarios.agentscope.minds import WITH_PERSONA, language_mind
 from sociarium.scenarios.agentscope.people import PersonaSet, composition, people, rendered
 from sociarium.scenarios.agentscope.players import LANGUAGE, RULES, Players, dealt
@@ -82,6 +83,7 @@ class AgentScope(Scenario):
         given = self.players or {LANGUAGE if self.model is not None else "random": 1.0}
         if LANGUAGE in given and self.model is None:
             raise UsageError("players: language players need a model; give --model, such as local:smollm2")
+        exact_counts(list(given.values()), self.participants)  # says what is wrong with shares that do not sum to 1
         return given
 
     def ratio_in_words(self) -> str:

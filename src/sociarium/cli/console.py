@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,8 +16,18 @@ from rich.text import Text
 # control bytes (C0 but newline and tab, DEL, C1), bidirectional overrides, zero-width and other invisible format marks
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
-console = Console(highlight=False, soft_wrap=False)
-errors = Console(stderr=True, highlight=False)
+PIPE_WIDTH = 120  # columns of what is written to a file or a pipe, where COLUMNS does not say
+WIDEST = 200  # characters of a cell; a longer one is cut, and --json has it whole
+
+
+def _console(to_errors: bool) -> Console:
+    stream = sys.stderr if to_errors else sys.stdout
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
+    return Console(stderr=to_errors, highlight=False, width=width)
+
+
+console = _console(to_errors=False)
+errors = _console(to_errors=True)
 
 
 def clean(text: object) -> str:
@@ -25,8 +36,8 @@ def clean(text: object) -> str:
 
 
 def say(text: object = "", style: str = "") -> None:
-    """One line (or several) of plain text."""
-    console.print(Text(clean(text), style=style))
+    """One line (or several) of plain text. The terminal wraps it, so that a copied command stays whole."""
+    console.print(Text(clean(text), style=style), soft_wrap=True)
 
 
 def complain(text: object) -> None:
@@ -34,14 +45,40 @@ def complain(text: object) -> None:
     errors.print(Text("error: ", style="bold red") + Text(clean(text)), soft_wrap=True)
 
 
-def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[int] = ()) -> None:
-    """A table; ``numbers`` are the positions of columns that are set flush right."""
-    table = Table(title=Text(clean(title)) if title else None, title_justify="left", header_style="bold")
-    for position, name in enumerate(columns):
-        table.add_column(name, justify="right" if position in numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
+def show_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[int] = (), folds: Sequence[int] = ()
+) -> None:
+    """A table; ``numbers`` are the positions of columns that are set flush right, ``folds`` those that may take several lines.
+
+    Where the columns that must stay whole do not fit beside each other, each row is written as a list of names and values.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    if title:
+        say(title, style="bold")
+    widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
+    narrow = [min(width, 16) if at in folds else width for at, width in enumerate(widths)]
+    if sum(narrow) + 3 * len(columns) + 1 > console.width:
+        _listed(columns, cells)
+        return
+    table = Table(header_style="bold")
+    for at, name in enumerate(columns):
+        table.add_column(name, justify="right" if at in numbers else "left", overflow="fold", no_wrap=at not in folds)
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
     console.print(table)
+
+
+def _listed(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    margin = max(len(name) for name in columns)
+    for row in cells:
+        for at, (name, cell) in enumerate(zip(columns, row, strict=True)):
+            mark = "•" if at == 0 else " "
+            console.print(Text.assemble(f"{mark} ", (f"{name:<{margin}}", "bold"), f"  {cell}"), soft_wrap=True)
+
+
+def _cell(value: object) -> str:
+    text = number(value) if isinstance(value, float) else clean(value).replace("\n", " ")
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
 
 
 def emit_json(value: Any) -> None:

@@ -44,7 +44,7 @@ def forecast(
         emit_json(finite({"scenario": slug, "model": scenario.model, "pilot_runs": runs, "asked": costs is not None, "totals": totals}))
         return 0
     rows = [(name.replace("_", " "), *_shown(name, one), UNITS[name]) for name, one in found.totals.items()]
-    show_table(f"one run of {slug} on {scenario.model}", ["", "mean", "95 % interval", "unit"], rows, numbers=[1])
+    show_table(f"one run of {slug} on {scenario.model}", ["what", "mean", "95 % interval", "unit"], rows, numbers=[1], folds=[3])
     say(f"from {runs} pilot runs on a scripted model ({min(pilot.ticks)} to {max(pilot.ticks)} ticks); a real run may end sooner or later")
     return 0
 

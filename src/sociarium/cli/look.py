@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sociarium.cli.console import emit_json, finite, say, show_table
+from sociarium.cli.console import clean, emit_json, finite, say, show_table
 from sociarium.scenarios import catalogue
 
 Json = Annotated[bool, Parameter(negative=(), help="machine-readable output")]
@@ -19,7 +19,7 @@ def list_scenarios(*, json: Json = False) -> int:
     if json:
         emit_json([{"slug": c.slug, "title": c.title, "claims": len(c.claims)} for c in cards])
         return 0
-    show_table("", ["scenario", "what it is", "claims"], [(c.slug, c.title, len(c.claims)) for c in cards], numbers=[2])
+    show_table("", ["scenario", "what it is", "claims"], [(c.slug, c.title, len(c.claims)) for c in cards], numbers=[2], folds=[1])
     say("sociarium describe NAME tells its parameters and claims; sociarium run NAME runs it.", style="dim")
     return 0
 
@@ -34,16 +34,19 @@ def describe(slug: str, *, json: Json = False) -> int:
     say(f"{card.slug}: {card.title}", style="bold")
     say(card.source())
     rows = [_row(name, spec) for name, spec in schema["properties"].items()]
-    show_table("parameters (--set name=value)", ["name", "default", "unit", "legal", "meaning"], rows)
-    claims = [(c.id, c.statement, "–" if c.published is None else c.published, c.needs) for c in card.claims]
-    show_table("claims (sociarium replicate " + slug + ")", ["id", "statement", "published", "needs"], claims)
+    show_table("parameters (--set name=value)", ["name", "default", "unit", "legal", "meaning"], rows, folds=[3, 4])
+    claims = [(c.id, c.statement, "" if c.published is None else c.published, c.needs) for c in card.claims]
+    show_table("claims (sociarium replicate " + slug + ")", ["id", "statement", "published", "needs"], claims, folds=[1, 2])
     return 0
 
 
 def doctor(run: Path, *, json: Json = False) -> int:
     """Check a run folder: every row and every file against its checksum, and what a kill left behind."""
+    from sociarium.record.connection import connect_reader
     from sociarium.record.doctor import doctor as examine
 
+    if not (run / "run.sqlite").exists():
+        connect_reader(run)  # its one clear error
     findings = examine(run)
     if json:
         emit_json([{"severity": f.severity, "what": f.what, "where": f.where, "mend": f.mend} for f in findings])
@@ -59,7 +62,8 @@ def _row(name: str, spec: dict[str, Any]) -> tuple[object, ...]:
     bounds = [f"{sign} {spec[key]}" for key, sign in BOUNDS.items() if key in spec]
     kinds = [s for s in spec.get("anyOf", [spec]) if s.get("type") != "null"]
     legal = ", ".join(bounds) or (" | ".join(map(str, kinds[0]["enum"])) if kinds and "enum" in kinds[0] else str(kinds[0].get("type", "")))
-    return name, spec.get("default", ""), spec.get("unit", ""), legal, spec.get("description", "")
+    default = spec.get("default", "")
+    return name, "none" if default is None else clean(default), spec.get("unit", ""), legal, spec.get("description", "")
 
 
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}

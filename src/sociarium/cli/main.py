@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -39,6 +40,8 @@ def main(tokens: list[str] | None = None) -> None:
 
 
 def _run(tokens: list[str]) -> int:
+    if tokens and not tokens[0].startswith("-") and tokens[0] not in (*VERBS, "models"):
+        return _fail(_unknown(tokens[0]), 2)  # said here: Cyclopts would import every verb to say it
     try:
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
@@ -47,9 +50,20 @@ def _run(tokens: list[str]) -> int:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _fail("stopped", 130)
-    except BrokenPipeError:
+    except BrokenPipeError:  # whoever read our output has seen enough; nothing may be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}", 3)
     return result if isinstance(result, int) else 0
+
+
+def _unknown(verb: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(verb, [*VERBS, "models"], 1)
+    return f"there is no command {verb!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(VERBS)}, models")
 
 
 def _fail(text: str, code: int) -> int:

@@ -22,7 +22,7 @@ def list_models(*, json: Json = False) -> int:
         emit_json([{**asdict(w), "path": None if path is None else str(path)} for w, path in rows])
         return 0
     shown = [(f"local:{w.name}", f"{w.bytes / 1e6:,.0f} MB", w.licence, "yes" if path else "no", w.good_for) for w, path in rows]
-    show_table("", ["model", "size", "licence", "pulled", "good for"], shown, numbers=[1])
+    show_table("", ["model", "size", "licence", "pulled", "good for"], shown, numbers=[1], folds=[4])
     say("Any GGUF file: local:/path/model.gguf. Any OpenAI-compatible server: http://host:port/v1#model. Vendors: openai:…, anthropic:…")
     return 0
 
@@ -47,6 +47,7 @@ def serve_model(model: str, *, host: str = "127.0.0.1", port: int = 8765, delay:
     from sociarium.models.opening import open_backend
     from sociarium.models.serving import serve
 
+    backend = open_backend(model)
     say(f"serving {model} at http://{host}:{port}/v1 (Ctrl-C ends it)")
-    asyncio.run(serve(open_backend(model), host, port, delay=delay))
+    asyncio.run(serve(backend, host, port, delay=delay))
     return 0

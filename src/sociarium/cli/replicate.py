@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 from pathlib import Path
 from typing import Annotated
@@ -26,16 +25,18 @@ def replicate(
 ) -> int:
     """Each claim with what was published, what we find (with its interval), and a verdict. Exit code 1 where one fails."""
     card = catalogue.card(slug)
-    module = importlib.import_module(f"sociarium.scenarios.{slug.replace('-', '_')}.claims")
     place = data or (Path(named) if (named := os.environ.get("SOCIARIUM_DATA")) else None)
-    results = asyncio.run(run_claims(card, checks_of(module), seeds=range(seeds), model=model, strong=strong, data=place))
+    results = asyncio.run(run_claims(card, checks_of(catalogue.claims(slug)), seeds=range(seeds), model=model, strong=strong, data=place))
     if json:
         emit_json(replication(card, results))
     else:
-        rows = [(r.id, r.statement, _told(r.published), _told(r.ours), _interval(r.low, r.high), r.needs, r.verdict) for r in results]
-        show_table(card.source(), ["claim", "statement", "published", "ours", "interval", "needs", "verdict"], rows, numbers=[3])
+        rows = [(r.id, r.statement, _told(r.published), _told(r.ours) + _interval(r.low, r.high), r.verdict) for r in results]
+        show_table(card.source(), ["claim", "statement", "published", "ours (interval)", "verdict"], rows, folds=[1, 2, 3])
         held, failed = sum(r.verdict == "holds" for r in results), sum(r.verdict == "fails" for r in results)
-        say(f"{held} hold, {failed} fail, {len(results) - held - failed} were not checked", style="green" if not failed else "red")
+        say(
+            f"of {len(results)} claims {held} hold, {failed} fail, {len(results) - held - failed} not checked",
+            style="green" if not failed else "red",
+        )
     return 1 if any(result.verdict == "fails" for result in results) else 0
 
 
@@ -44,4 +45,4 @@ def _told(value: float | str | None) -> str:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{number(low, 4)} to {number(high, 4)}"
+    return "" if low is None or high is None else f" ({number(low, 4)} to {number(high, 4)})"

@@ -5,22 +5,34 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from sociarium.cli import watch
-from sociarium.cli.console import emit_json, finite, say
-from sociarium.kernel.errors import BudgetSpent, Interrupted, SociariumError, UsageError
+from sociarium.cli.console import complain, emit_json, finite, say
+from sociarium.kernel.errors import BudgetSpent, Interrupted, ModelError, SociariumError, UsageError
 from sociarium.lab import running
 from sociarium.lab.running import Finished, Options
 from sociarium.lab.scenario import Scenario, parse_settings, read_settings
 from sociarium.models.budget import BudgetLimits
+from sociarium.record.run import RunRecord
 from sociarium.scenarios import catalogue
 
 Settings = Annotated[list[str], Parameter(name="--set", negative=(), help="a parameter, as name=value; may be repeated")]
-Json = Annotated[bool, Parameter(negative=(), help="machine-readable output")]
+
+
+@dataclass
+class Shown:
+    """How much is shown."""
+
+    quiet: Annotated[bool, Parameter(negative=(), help="only what came of it, not the run as it goes on")] = False
+    json: Annotated[bool, Parameter(negative=(), help="machine-readable output")] = False
+
+
+Output = Annotated[Shown | None, Parameter(name="*")]
 
 
 def run(
@@ -33,40 +45,42 @@ def run(
     replicates: Annotated[int, Parameter(help="runs with seeds seed, seed+1, …: one run is not a result")] = 1,
     out: Annotated[Path | None, Parameter(help="folder of the record (default: runs/SLUG-seed)")] = None,
     budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None,
-    json: Json = False,
+    shown: Output = None,
 ) -> int:
     """Run a scenario, record it, and say what came of it."""
     if replicates < 1:
         raise UsageError(f"--replicates is {replicates}; it must be at least 1")
+    shown = shown or Shown()
     scenario = configured(slug, settings, config, model)
     folder = out or fresh(Path("runs"), f"{slug}-seed{seed}")
     seeds = list(range(seed, seed + replicates))
     folders = [folder] if replicates == 1 else [folder / f"seed-{number}" for number in seeds]
     limits = (budget or watch.BudgetFlags()).limits()
-    watcher = watch.Watcher(scenario, quiet=json, several=replicates > 1)
-    watcher.announce(seeds, folder)
-    finished = _watched(lambda: _all(scenario, seeds, folders, watcher, limits), watcher, folders)
-    if json:
+    watcher = watch.Watcher(scenario, quiet=shown.json or shown.quiet, several=replicates > 1)
+    finished = _watched(lambda: _all(scenario, seeds, folders, watcher, limits, folder), watcher, folders)
+    if shown.json:
         emit_json(finite({"scenario": slug, "runs": [_plain(f) for f in finished]}))
-        return 0
+        return _verdict(finished)
     watch.summarise(scenario, finished)
-    target = folder / "plot.png"
-    if (drawn := _plotted(scenario, folder, target)) is not None:
-        say(f"plot    {drawn}")
+    for one in folders:
+        if (drawn := _plotted(scenario, one, one / "plot.png")) is not None:
+            say(f"plot    {drawn}")
     say(f"record  {folder}   (sociarium show {shlex.quote(str(folders[0]))})")
-    return 0
+    return _verdict(finished)
 
 
-def resume(run: Path, *, budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None, json: Json = False) -> int:
-    """Go on with a run that was stopped or killed: nothing that was paid for is asked again."""
+def resume(run: Path, *, budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None, shown: Output = None) -> int:
+    """Go on with a run that was stopped or killed: nothing that was paid for is asked again. A finished run stays as it is."""
+    if _finished(run) and not (shown and shown.json):
+        say(f"{run} is finished: nothing is left to do", style="green")
     limits = (budget or watch.BudgetFlags()).limits()
-    return _one(run, lambda options: running.resume(run, catalogue.scenario, options), json, limits)
+    return _one(run, lambda options: running.resume(run, catalogue.scenario, options), shown, limits)
 
 
-def replay(run: Path, *, json: Json = False) -> int:
+def replay(run: Path, *, shown: Output = None) -> int:
     """Run a record again with no model and no network, and check that every tick ends in the same digest."""
-    code = _one(run, lambda options: running.replay(run, catalogue.scenario, options), json, BudgetLimits(), summary=False)
-    if not json:
+    code = _one(run, lambda options: running.replay(run, catalogue.scenario, options), shown, BudgetLimits(), summary=False)
+    if not (shown and shown.json):
         say("replayed to the same digest, with no call", style="green")
     return code
 
@@ -78,13 +92,13 @@ def branch(
     settings: Settings = [],  # noqa: B006
     out: Annotated[Path | None, Parameter(help="folder of the new record")] = None,
     budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None,
-    json: Json = False,
+    shown: Output = None,
 ) -> int:
     """A new run that shares the first ticks of another and goes on with other parameters. Only what changed is asked."""
     target = out or fresh(run.parent, f"{run.name}-branch{at}")
     limits = (budget or watch.BudgetFlags()).limits()
     pairs = parse_settings(settings)
-    return _one(target, lambda options: running.branch(run, target, at, pairs, catalogue.scenario, options), json, limits)
+    return _one(target, lambda options: running.branch(run, target, at, pairs, catalogue.scenario, options), shown, limits)
 
 
 def configured(slug: str, settings: list[str], config: Path | None, model: str | None) -> Scenario:
@@ -104,10 +118,13 @@ def fresh(parent: Path, name: str) -> Path:
     return folder
 
 
-async def _all(scenario: Scenario, seeds: list[int], folders: list[Path], watcher: watch.Watcher, limits: BudgetLimits) -> list[Finished]:
+async def _all(
+    scenario: Scenario, seeds: list[int], folders: list[Path], watcher: watch.Watcher, limits: BudgetLimits, folder: Path
+) -> list[Finished]:
     """All replicates at the same time, on the same models."""
     shared = Options(budget=limits)
     running.opened(scenario, shared)
+    watcher.announce(seeds, folder)
     runs = [
         running.start(scenario, seed, folder, watcher.options(seed, limits, shared.backends, signals=at == 0))
         for at, (seed, folder) in enumerate(zip(seeds, folders, strict=True))
@@ -128,8 +145,11 @@ async def together(runs: Sequence[Awaitable[Finished]]) -> list[Finished]:
     return [one for one in ended if isinstance(one, Finished)]
 
 
-def _one(folder: Path, go: Callable[[Options], Awaitable[Finished]], json: bool, limits: BudgetLimits, summary: bool = True) -> int:
-    watcher = watch.Watcher(None, quiet=json, several=False)
+def _one(
+    folder: Path, go: Callable[[Options], Awaitable[Finished]], shown: Shown | None, limits: BudgetLimits, summary: bool = True
+) -> int:
+    shown = shown or Shown()
+    watcher = watch.Watcher(None, quiet=shown.json or shown.quiet, several=False)
 
     async def all_of_it() -> list[Finished]:
         options = watcher.options(0, limits, {}, signals=True)
@@ -140,12 +160,12 @@ def _one(folder: Path, go: Callable[[Options], Awaitable[Finished]], json: bool,
                 await backend.close()
 
     finished = _watched(all_of_it, watcher, [folder])
-    if json:
+    if shown.json:
         emit_json(finite(_plain(finished[0])))
     elif summary:
         watch.summarise(finished[0].scenario, finished)
         say(f"record  {folder}   (sociarium show {shlex.quote(str(folder))})")
-    return 0
+    return _verdict(finished)
 
 
 def _watched(go: Callable[[], Awaitable[list[Finished]]], watcher: watch.Watcher, folders: list[Path]) -> list[Finished]:
@@ -169,6 +189,19 @@ def _plotted(scenario: Scenario, folder: Path, target: Path) -> Path | None:
     except ModuleNotFoundError as missing:
         say(f"no plot: {missing.name} is not installed (pip install 'sociarium[plot]')", style="dim")
         return None
+
+
+def _finished(folder: Path) -> bool:
+    with RunRecord.open(folder, mode="read") as record:
+        return record.get("status") == "finished"
+
+
+def _verdict(finished: list[Finished]) -> int:
+    """A run in which the model answered nobody is kept, but it is no result."""
+    if (reason := watch.unanswered(finished)) is None:
+        return 0
+    complain(f"the model gave no usable answer to any agent: {reason}")
+    return ModelError.exit_code
 
 
 def _plain(finished: Finished) -> dict[str, Any]:

@@ -30,6 +30,10 @@ def show(
     """The manifest, outcome shares, measures by tick, and where asked events, calls or a query."""
     from sociarium.record.frames import frames
 
+    if rows < 1:
+        raise UsageError(f"--rows is {rows}; it must be at least 1")
+    if plot is not None and plot.suffix not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"{plot} must end in .png, .svg or .pdf")
     held = _held(run)
     tables = frames(run)
     try:
@@ -42,16 +46,20 @@ def show(
                 raise UsageError(f"the run holds no events {events!r}; it holds {', '.join(tables.kinds()) or 'none'}")
             return _table(events, tables.events(events).head(rows).collect(), rows, json)
         if calls:
-            return _table("calls", tables.calls(), rows, json)
+            return _table("calls", tables.calls() if json else _calls(tables.calls()), rows, json)
         measures = tables.measures()
         if json:
             emit_json(finite({**held, "measures": measures.to_dicts()}))
             return 0
         _overview(run, held)
-        show_table("measures by tick (mean over groups)", *_by_tick(measures, held["scenario"]), numbers=range(20))
+        columns, lines = _by_tick(measures, held["scenario"])
+        show_table("measures by tick (mean over groups)", columns, _thinned(lines, rows), numbers=range(len(columns)))
+        if len(lines) > rows:
+            say(f"{rows} of {len(lines):,} ticks (--rows N shows more)", style="dim")
     finally:
         tables.close()
     if plot is not None:
+        plot.parent.mkdir(parents=True, exist_ok=True)
         drawn = _scenario(held).plot(run, plot)
         say(f"plot    {drawn}" if drawn else "this scenario has no picture")
     return 0
@@ -90,6 +98,8 @@ def _overview(run: Path, held: dict[str, Any]) -> None:
         say(f"turns   {total:,} ({shares}); a fallback stood in for {summary['fallbacks']:,}")
         if used := summary["models"]:
             say(f"calls   {used['calls']:,}; {used['prompt_tokens']:,} prompt tokens, {used['completion_tokens']:,} generated")
+        for reason, count in list(summary.get("reasons", {}).items())[:3]:
+            say(f"why     {count:,} times: {reason}", style="yellow")
     elif held["status"] != "finished":
         say(f"go on with: sociarium resume {run}", style="yellow")
 
@@ -118,11 +128,33 @@ def _by_tick(measures: Any, slug: str) -> tuple[list[str], list[list[object]]]:
             table.setdefault(int(row["tick"]), {}).setdefault(str(row["name"]), []).append(float(row["value"]))
     names = wanted or sorted({name for columns in table.values() for name in columns})[:8]
     rows: list[list[object]] = [[tick, *(number(_mean(columns.get(name))) for name in names)] for tick, columns in sorted(table.items())]
-    return ["tick", *names], rows
+    return ["tick", *_short(names)], rows
+
+
+def _short(names: list[str]) -> list[str]:
+    """Measures without the name of their environment, where that leaves them apart."""
+    ends = [name.rpartition(".")[2] for name in names]
+    return ends if len(set(ends)) == len(ends) else names
+
+
+def _thinned(rows: list[list[object]], most: int) -> list[list[object]]:
+    """At most so many rows, evenly spread, with the first and the last."""
+    if len(rows) <= most or most < 2:
+        return rows[:most]
+    return [rows[round(at * (len(rows) - 1) / (most - 1))] for at in range(most)]
 
 
 def _mean(values: list[float] | None) -> float | None:
     return sum(values) / len(values) if values else None
+
+
+def _calls(frame: Any) -> Any:
+    """What a person looks for in a call; ``--json`` has all of it."""
+    import polars as pl
+
+    tokens = pl.format("{}+{}", "prompt_tokens", "completion_tokens").alias("tokens")
+    reply = pl.when(pl.col("error") != "").then(pl.col("error")).otherwise(pl.col("text")).alias("reply")
+    return frame.select("tick", "asker", "label", "status", "source", tokens, reply)
 
 
 def _kinds(tables: Any) -> Any:
@@ -136,7 +168,9 @@ def _table(title: str, frame: Any, rows: int, json: bool) -> int:
     if json:
         emit_json(finite(frame.to_dicts()))
         return 0
-    show_table(title, frame.columns, frame.head(rows).iter_rows())
+    texts = [at for at, kind in enumerate(frame.dtypes) if str(kind) == "String"]
+    numbers = [at for at, kind in enumerate(frame.dtypes) if kind.is_numeric()]
+    show_table(title, frame.columns, frame.head(rows).iter_rows(), numbers=numbers, folds=texts[-1:])
     if frame.height > rows:
         say(f"{frame.height - rows:,} more rows (--rows N shows more)", style="dim")
     return 0

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Annotated
 
 import numpy as np
+from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from sociarium.cli.console import clean, console, number, say, show_table
+from sociarium.cli.console import console, number, say, show_table
 from sociarium.kernel.ledger import Reported
 from sociarium.kernel.records import TickRecord
 from sociarium.kernel.simulation import Simulation
@@ -29,10 +31,10 @@ FEW_ROWS = 12  # events of one batch that are shown one by one
 class BudgetFlags:
     """Budgets: none is ever exceeded; a run that meets one pauses and can be resumed with a larger one."""
 
-    max_calls: int | None = None
-    max_tokens: int | None = None
-    max_dollars: float | None = None
-    max_minutes: float | None = None
+    max_calls: Annotated[int | None, Parameter(help="model calls at the most")] = None
+    max_tokens: Annotated[int | None, Parameter(help="tokens at the most, read and generated")] = None
+    max_dollars: Annotated[float | None, Parameter(help="US dollars at the most")] = None
+    max_minutes: Annotated[float | None, Parameter(help="minutes at the most: stops a run, never changes it")] = None
 
     def limits(self) -> BudgetLimits:
         money = None if self.max_dollars is None else round(self.max_dollars * 1_000_000)
@@ -110,14 +112,15 @@ class Watcher:
             name = self.names[seed](actor) if actor >= 0 else "world"
             line = self.scenario.told(piece.kind, {"actor": actor, "name": name, "group": int(piece.groups[row]), "tick": self.clocks[seed].tick, **data})
             if line:
-                self.progress.console.print(clean(f"[{seed}] {line}" if self.several else line), markup=False, highlight=False)
+                say(f"[{seed}] {line}" if self.several else line)
 
 
 def summarise(scenario: Scenario, finished: list[Finished]) -> None:
     """The headline measures with intervals over replicates (or groups), and how the agent-turns ended."""
     rows: list[tuple[object, ...]] = []
     for name in scenario.headline:
-        values = np.concatenate([np.asarray(f.last.measures[name], np.float64) for f in finished if f.last and name in f.last.measures])
+        found = [np.asarray(f.last.measures[name], np.float64) for f in finished if f.last and name in f.last.measures]
+        values = np.concatenate(found) if found else np.empty(0)
         values = values[~np.isnan(values)]
         if len(values) == 0:
             rows.append((name, "–", "–", 0))
@@ -135,10 +138,29 @@ def summarise(scenario: Scenario, finished: list[Finished]) -> None:
     shares = ", ".join(f"{status} {count / total:.1%}" for status, count in sorted(turns.items(), key=lambda item: -item[1]))
     fallbacks = sum(one.summary.fallbacks for one in finished)
     say(f"agent-turns: {total:,} ({shares}); a fallback stood in for {fallbacks:,}")
+    for reason, count in _reasons(finished)[:3]:
+        say(f"  {count:,} times: {reason}", style="yellow")
     for line in cost_lines(finished):
         say(line)
     if len(finished) == 1 and len(scenario.headline) and finished[0].last is not None and len(finished[0].last.ended) < 2:
         say("one run is not a result: --replicates 20 gives intervals", style="dim")
+
+
+def unanswered(finished: list[Finished]) -> str | None:
+    """Why no agent-turn of these runs ended well, though a model was asked; None where one did."""
+    asked = any(one.summary.models.get("calls", 0) for one in finished)
+    if not asked or any(one.summary.good_share > 0 for one in finished):
+        return None
+    reasons = _reasons(finished)
+    return reasons[0][0] if reasons else "no reason was given"
+
+
+def _reasons(finished: list[Finished]) -> list[tuple[str, int]]:
+    total: dict[str, int] = {}
+    for one in finished:
+        for reason, count in one.summary.reasons.items():
+            total[reason] = total.get(reason, 0) + count
+    return sorted(total.items(), key=lambda item: -item[1])
 
 
 def cost_lines(finished: list[Finished]) -> list[str]:
@@ -149,7 +171,7 @@ def cost_lines(finished: list[Finished]) -> list[str]:
     total = {key: sum(one.get(key, 0) for one in used) for key in COUNTED}
     reused = total["cached_tokens"] / total["prompt_tokens"] if total["prompt_tokens"] else 0.0
     return [
-        f"model: {total['calls']:,} calls ({total['shared']:,} shared, {total['cached']:,} from the record), "
-        f"{total['prompt_tokens']:,} prompt tokens ({reused:.0%} reused from the prefix cache), {total['completion_tokens']:,} generated, "
-        f"${total['money_microdollars'] / 1e6:.4f}"
+        f"model: {total['calls']:,} calls ({total['shared']:,} shared, {total['cached']:,} from the record)",
+        f"tokens: {total['prompt_tokens']:,} read ({reused:.0%} of them reused), {total['completion_tokens']:,} generated; "
+        f"cost ${total['money_microdollars'] / 1e6:.4f}",
     ]

@@ -30,6 +30,7 @@ from sociarium.models.service import ModelService
 from sociarium.record.branching import branch as branch_record
 from sociarium.record.manifest import build_manifest
 from sociarium.record.run import RunRecord
+from sociarium.record.totals import totals
 
 Lookup = Callable[[str], type[Scenario]]
 FORCED_STOP = 2  # Ctrl-C pressed so often: stop at once
@@ -193,12 +194,15 @@ async def _carry_on(
             simulation.load(begin)
         elif record.mode == "resume" and (found := record.latest_snapshot()) is not None:
             simulation.load(found[1])
+        earlier = record.committed()
         summary = _watch(simulation, options)
         service = simulation.door = _service(backends, record.journal, seed, options)
         with _signals(simulation, service) if options.handle_signals else contextlib.nullcontext():
             ticks = await simulation.run()
         if service is not None:
             summary.models = service.summary()
+        if earlier and record.mode != "replay":
+            summary.complete(totals(record.folder))
         if record.mode != "replay":
             record.set("summary", json.dumps(summary.plain()))
         return Finished(scenario, seed, record.folder, ticks, record.digest(), summary, summary.last, simulation)

@@ -7,6 +7,9 @@ from typing import Any
 
 from sociarium.kernel.outcomes import GOOD
 from sociarium.kernel.records import TickRecord
+from sociarium.record.totals import Totals
+
+MOST_REASONS = 100  # different ones that a summary keeps
 
 
 @dataclass(slots=True)
@@ -19,7 +22,7 @@ class Summary:
     applied: dict[str, int] = field(default_factory=dict[str, int])
     refused: dict[str, int] = field(default_factory=dict[str, int])
     events: dict[str, int] = field(default_factory=dict[str, int])
-    measures: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    reasons: dict[str, int] = field(default_factory=dict[str, int])  # why agent-turns did not end well, the first of them
     models: dict[str, Any] = field(default_factory=dict[str, Any])
     last: TickRecord | None = None
 
@@ -32,9 +35,23 @@ class Summary:
             self.applied[name] = self.applied.get(name, 0) + count
         for refusal in record.refusals:
             self.refused[refusal.action] = self.refused.get(refusal.action, 0) + 1
-        for name, count in record.counts.items():
+        for name, count in [*record.counts.items(), *((rows.kind, len(rows)) for rows in record.events)]:
             self.events[name] = self.events.get(name, 0) + count
+        for reason in (reason for rows in record.outcomes for reason in rows.reasons if reason):
+            if reason in self.reasons or len(self.reasons) < MOST_REASONS:
+                self.reasons[reason] = self.reasons.get(reason, 0) + 1
         self.last = record
+
+    def complete(self, found: Totals) -> None:
+        """Put the totals of the whole record in the place of what this session has seen: it may have begun at a snapshot."""
+        self.ticks = 0 if found.last is None else found.last.tick + 1
+        self.turns, self.fallbacks = dict(found.turns), found.fallbacks
+        self.applied, self.refused, self.events = dict(found.applied), dict(found.refused), dict(found.events)
+        self.reasons = dict(found.reasons.most_common(MOST_REASONS))
+        self.last = self.last or found.last
+        if self.models:
+            used = {"money_microdollars" if name == "money" else name: value for name, value in found.used.items()}
+            self.models = {**self.models, **used}
 
     @property
     def good_share(self) -> float:
@@ -53,6 +70,7 @@ class Summary:
             "applied": self.applied,
             "refused": self.refused,
             "events": self.events,
+            "reasons": self.reasons,
             "measures": few,
             "models": self.models,
         }

@@ -1,0 +1,1 @@
+"""A third party's scenario, found by its entry point."""

@@ -177,8 +177,8 @@ def _mix(greedy: int) -> str:
 
 async def _switch(horizon: int) -> float:
     """The discount factor at which keeping the agreement begins to pay, from the payoffs of two games on the engine."""
-    honest = await play(GovSim(policies="grim:10", max_rounds=horizon))
-    betrayal = await play(GovSim(policies="once:60,grim:10*4", max_rounds=horizon))
+    honest = await play(GovSim(policies="take:10", max_rounds=horizon))
+    betrayal = await play(GovSim(policies="take:60,take:10*4", max_rounds=horizon))
     ours = [np.asarray(game.catches[:, 0], np.float64) for game in (honest, betrayal)]
     assert len(ours[0]) == horizon and ours[1].sum() == 60, "the honest game lasts, and who betrays gets the 60 units"
     low, high = 0.5, 1.0

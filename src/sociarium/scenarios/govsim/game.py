@@ -22,8 +22,11 @@ from sociarium.kernel.simulation import Intervention, Simulation
 from sociarium.kernel.turn import Phase, TurnKind
 from sociarium.kernel.units import MONTH
 from sociarium.lab.scenario import Scenario
+from sociarium.minds.language import prompts
+from sociarium.minds.prompts import PromptPack
+from sociarium.minds.scripted import ScriptedMind
 from sociarium.scenarios.govsim import people
-from sociarium.scenarios.govsim.policies import NAMES, Scripted, parse_policies
+from sociarium.scenarios.govsim.policies import parse_policies, policies_of
 from sociarium.scenarios.govsim.thinking import language_mind, manner
 from sociarium.scenarios.govsim.words import Words
 
@@ -43,8 +46,6 @@ class CommonsGame(Scenario):
     headline: ClassVar[tuple[str, ...]] = (
         "commons.months", "commons.gain", "commons.efficiency", "commons.equality", "commons.over_usage",
     )  # fmt: skip
-    locale: ClassVar[str] = "en"
-
     num_agents: int = Field(5, ge=1, le=1000, description="harvesters at one commons, the newcomer among them")
     max_rounds: int | None = Field(None, ge=1, le=100_000, description="months; none: 12, or 15 with a newcomer", json_schema_extra={"unit": "months"})
     capacity: int = Field(100, ge=1, le=1_000_000, description="units the commons holds at most, and at the start")
@@ -56,7 +57,7 @@ class CommonsGame(Scenario):
         "unconstrained", description="none: nobody talks; none_and_no_obs: nor does anyone learn what others caught"
     )
     max_conversation_steps: int | None = Field(
-        None, ge=1, le=100, description="turns of a talk, the opening report among them; none: 10, or 4 at the brief pace"
+        None, ge=1, le=100, description="turns of a talk, the opening report among them; none: as the pace says (10)"
     )
     lakes: int = Field(1, ge=1, le=1_000_000, description="worlds side by side: groups of one run")
     personas: Literal["auto", "names", "traditional", "gss"] = Field("auto", description="identities; auto: names, or traditional with a newcomer")
@@ -68,9 +69,12 @@ class CommonsGame(Scenario):
     top_p: float = Field(1.0, gt=0, le=1, description="of the language model's replies")
 
     framework_model: str | None = Field(None, description="model of summaries and agreed limits; none: the agents' model")
-    pace: Literal["paper", "brief"] = Field("paper", description="paper: all calls of the paper; brief: few and short ones, for small machines")
+    pace: Literal["paper", "brief", "choices"] = Field(
+        "paper", description="paper: all calls of the paper; brief: few and short ones; choices: from given sentences, for the smallest models"
+    )
     answer: Literal["schema", "answer", "choose"] | None = Field(None, description="how a harvest is asked for; none: as the pace says")
     choose_step: int = Field(5, ge=1, description="with answer=choose: options are 0, this, twice this, ...", json_schema_extra={"unit": "units"})
+    choose_most: int = Field(30, ge=1, description="with answer=choose: the largest option", json_schema_extra={"unit": "units"})
     importance: Literal["model", "rule"] | None = Field(None, description="who scores memories; none: as the pace says")
     insights: bool | None = Field(None, description="whether agents draw insights each month; none: as the pace says")
     memory_days: float = Field(63, gt=0, description="how long thoughts and actions are remembered", json_schema_extra={"unit": "days"})
@@ -87,13 +91,18 @@ class CommonsGame(Scenario):
         """Whether language models decide."""
         return self.model is not None
 
+    @property
+    def locale(self) -> str:
+        """The language of words and prompts."""
+        return "en"
+
     def wording_file(self) -> Path:
         """Where the words of this game are."""
         raise NotImplementedError(type(self).__name__)
 
-    def prompt_folder(self) -> Path:
-        """Where the prompts of this game are."""
-        return HERE / "prompts"
+    def prompt_pack(self) -> PromptPack:
+        """The prompts of this game, in its language."""
+        return prompts(HERE / "prompts", self.locale)
 
     def words(self) -> Words:
         return Words.read(self.wording_file())
@@ -113,6 +122,8 @@ class CommonsGame(Scenario):
 
     def talk_rules(self, words: Words) -> TalkRules:
         how = manner(self)
+        if how.speech == "menu":  # a sentence from a list names nobody and ends nothing
+            return TalkRules("rotation", how.turns, "never", MODERATOR, words.opening, random_start=True, longest=how.characters)
         return TalkRules("named", how.turns, moderator=MODERATOR, opening=words.opening, longest=how.characters)
 
     def rule_values(self) -> dict[str, str | int | float]:
@@ -148,9 +159,8 @@ class CommonsGame(Scenario):
         )
 
     def phases(self) -> tuple[Phase, ...]:
-        """Rule minds look up what was agreed; language minds remember it. They alone reflect."""
-        known = () if self.speaks else ("conversation",)
-        harvest = Phase("harvest", "commons", known, who=(HARVESTER,), offers=("commons.harvest",))
+        """Language minds alone reflect."""
+        harvest = Phase("harvest", "commons", who=(HARVESTER,), offers=("commons.harvest",))
         talk = Phase("talk", "conversation", ("commons",), offers=("conversation.say", "conversation.minute"))
         reflect = Phase("reflect", who=(HARVESTER,), kind=TurnKind.INNER)
         spoken = (talk,) if self.language == "unconstrained" else ()
@@ -158,7 +168,8 @@ class CommonsGame(Scenario):
 
     def mind(self, words: Words) -> Mind:
         if not self.speaks:
-            return Scripted(words, self.agreed_limit)
+            named = [*parse_policies(self.policies, self.num_agents - self.newcomer), *(["greedy"] if self.newcomer else [])]
+            return ScriptedMind(policies_of(named, self.agreed_limit), language=self.locale, limit=self.agreed_limit)
         return language_mind(self, words)
 
     def population(self, words: Words, seed: int) -> Population:
@@ -168,7 +179,6 @@ class CommonsGame(Scenario):
             raise UsageError("newcomer: at least one agent must be there before the newcomer comes; set num_agents to 2 or more")
         sort = self.personas if self.personas != "auto" else "traditional" if self.newcomer else "names"
         told = people.identities(sort, first, words, seed=seed, survey=self.gss_path)
-        parsed = parse_policies(self.policies, first)
         population = Population()
         population.declare(HARVESTER, _columns())
         population.declare(MODERATOR, [Column("name", str), Column("route", str, visibility=Visibility.HIDDEN)])
@@ -178,8 +188,7 @@ class CommonsGame(Scenario):
             first * self.lakes,
             **each,
             group=np.repeat(np.arange(self.lakes), first),
-            policy=np.tile([NAMES.index(name) for name, _ in parsed], self.lakes),
-            amount=np.tile([amount for _, amount in parsed], self.lakes),
+            policy=np.tile(np.array(parse_policies(self.policies, first), object), self.lakes),
             route=np.tile(np.array([self.route_of(at) for at in range(first)], object), self.lakes),
         )
         population.admit(MODERATOR, self.lakes, name=words.moderator, group=np.arange(self.lakes))
@@ -194,7 +203,7 @@ class CommonsGame(Scenario):
             return []
         who = {
             **people.newcomer(words), "kind": HARVESTER, "size": self.lakes, "group": list(range(self.lakes)),
-            "policy": NAMES.index("greedy"), "route": self.route_of(self.num_agents - 1),
+            "policy": "greedy", "route": self.route_of(self.num_agents - 1),
         }  # fmt: skip
         return [Intervention(NEWCOMER_TICK, "population.admit", who)]
 
@@ -216,7 +225,6 @@ def _columns() -> list[Column]:
     return [
         *(Column(name, str) for name in people.FIELDS),
         Column("age", np.int64, unit="years"),
-        Column("policy", np.int16, visibility=Visibility.HIDDEN, doc="rule of an agent without a model"),
-        Column("amount", np.int64, visibility=Visibility.HIDDEN, unit="units", doc="the rule's own number"),
+        Column("policy", str, visibility=Visibility.HIDDEN, doc="rule of an agent without a model"),
         Column("route", str, visibility=Visibility.HIDDEN, doc="model route; empty: the default"),
     ]

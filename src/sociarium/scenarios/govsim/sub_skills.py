@@ -17,7 +17,6 @@ from sociarium.kernel.errors import UsageError
 from sociarium.kernel.protocols import Address
 from sociarium.kernel.turn import Door
 from sociarium.lab.statistics import Interval, share_interval
-from sociarium.minds.language import prompts
 from sociarium.minds.language.rendering import laid_out
 from sociarium.models.request import Reply, Request, Sampling
 from sociarium.scenarios.govsim.scenario import GovSim
@@ -91,7 +90,7 @@ async def examine(door: Door, asked: Sequence[Problem], *, route: str = "default
 def question(problem: Problem) -> Request:
     """The problem as it is put: the rules of the game, then the question, answered by the prompt's schema."""
     game = GovSim(num_agents=problem.agents)
-    pack = prompts(game.prompt_folder(), game.locale)
+    pack = game.prompt_pack()
     prompt = pack[f"skill_{problem.skill}"]
     values = {"stock": problem.stock, "agents": problem.agents, "caught": problem.caught, "others": problem.agents - 1}
     blocks = prompt.render({name: values[name] for name in prompt.variables})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import Any, cast
 
 from ruamel.yaml import YAML
@@ -20,7 +19,7 @@ LONG = "long"  # in a file: for as long as the run keeps memories
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How one commons is spoken of. ``news`` says what events become memories, ``scripted`` what rule minds say."""
+    """How one commons is spoken of. ``news`` says what events become memories."""
 
     rules: str  # the prompt file of the rules
     names: tuple[str, ...]
@@ -31,7 +30,9 @@ class Words:
     commons: CommonsWording
     talk: TalkWording
     opening: Opening
-    scripted: Mapping[str, str]
+    sayings: tuple[str, ...]  # what may be said in the style ``choose``; {{value}} stands for a limit
+    agreement: str  # the minutes of a limit that was agreed on, with {{value}}
+    disagreement: str  # the minutes where none was
     news: Mapping[str, Any]
 
     @classmethod
@@ -49,15 +50,13 @@ class Words:
                 commons=CommonsWording.of(data["commons"], f"{path}, commons"),
                 talk=TalkWording.of(data["talk"], f"{path}, talk"),
                 opening=Opening(**data["opening"]),
-                scripted=data["scripted"],
+                sayings=tuple(data["sayings"]),
+                agreement=data["agreement"],
+                disagreement=data["disagreement"],
                 news=data["news"],
             )
         except KeyError as missing:
             raise UsageError(f"the wording {path} lacks {missing}") from None
-
-    def scripted_line(self, which: str, limit: int) -> str:
-        """What a rule mind says."""
-        return Template(self.scripted[which]).substitute(limit=limit)
 
     def memories(self, days: float) -> dict[str, Any]:
         """The rules from news to memory, with what is kept long kept for so many days."""

@@ -27,7 +27,7 @@ class MemoryJournal:
     def find(self, address: Address) -> JournalEntry | None:
         return self.entries.get(address)
 
-    def known(self, key: str) -> JournalEntry | None:
+    def known(self, key: str, at: Address | None = None) -> JournalEntry | None:
         return self._by_key.get(key)
 
     async def append(self, entry: JournalEntry) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import io
+import sys
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -84,8 +85,11 @@ class Scenario(BaseModel):
 
     @classmethod
     def home(cls) -> Path:
-        """The folder of this scenario's data: card, prompts, wordings."""
-        return Path(str(resources.files(cls.__module__.rpartition(".")[0])))
+        """The folder of this scenario's data: card, prompts, wordings. A class in a script has the script's, in a notebook the current."""
+        if package := cls.__module__.rpartition(".")[0]:
+            return Path(str(resources.files(package)))
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        return Path(file).parent if file else Path.cwd()
 
     @classmethod
     def prompt_digests(cls) -> dict[str, str]:

@@ -112,6 +112,11 @@ def test_examples_run(script: Path, tmp_path: Path, request: pytest.FixtureReque
     assert done.returncode == 0, f"{script.name}\n{done.stdout}\n{done.stderr}"
 
 
+def test_the_tutorial_builds_a_society_in_fewer_than_60_lines() -> None:
+    blocks = [block for block in fenced((ROOT / "docs" / "tutorial.md").read_text("utf-8")) if block.language == "python"]
+    assert 0 < sum(bool(line.strip()) for block in blocks for line in block.text.splitlines()) < 60
+
+
 def test_the_reader_of_fences_keeps_order_flags_lines_and_indent() -> None:
     page = "a\n```python no-run\nx = 1\n```\n\n- item\n  ```console\n  $ sociarium run \\\n    govsim\n  ```\n"
     first, second = fenced(page)

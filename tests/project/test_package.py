@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import json
@@ -54,6 +55,15 @@ def test_every_public_name_is_there() -> None:
 def test_public_names_are_few_and_sorted() -> None:
     assert len(sociarium.__all__) <= 40
     assert list(sociarium.__all__) == sorted(sociarium.__all__)
+
+
+def test_editors_and_type_checkers_see_the_names_that_python_sees() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+    typed = {
+        alias.name: f.module for f in ast.walk(tree) if isinstance(f, ast.ImportFrom) for alias in f.names if "sociarium" in str(f.module)
+    }
+    assert typed == sociarium._HOME
+    assert {*sociarium.__all__} == {*sociarium._HOME, "__version__"}
 
 
 def test_an_unknown_name_is_an_attribute_error_that_lists_the_known() -> None:

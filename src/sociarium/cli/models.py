@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from dataclasses import asdict
 from typing import Annotated
 
@@ -43,11 +44,23 @@ def pull(name: str) -> int:
 
 
 def serve_model(model: str, *, host: str = "127.0.0.1", port: int = 8765, delay: float = 0.0) -> int:
-    """Serve a model over HTTP in the OpenAI shape, for tests and other programs. ``delay`` in seconds."""
+    """Serve a model over HTTP in the OpenAI shape, for tests and other programs, on this machine only. ``delay`` in seconds."""
+    asyncio.run(_served(model, host, port, delay))
+    return 0
+
+
+async def _served(model: str, host: str, port: int, delay: float) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
     from sociarium.models.opening import open_backend
     from sociarium.models.serving import serve
 
     backend = open_backend(model)
-    say(f"serving {model} at http://{host}:{port}/v1 (Ctrl-C ends it)")
-    asyncio.run(serve(backend, host, port, delay=delay))
-    return 0
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    try:
+        async with await serve(backend, host, port, delay=delay) as server:
+            say(f"serving {model} at {server.url} (Ctrl-C ends it)")
+            await ended.wait()
+    finally:
+        await backend.close()

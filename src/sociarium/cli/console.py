@@ -13,17 +13,27 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# control bytes (C0 but newline and tab, DEL, C1), bidirectional overrides, zero-width and other invisible format marks
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+# what acts instead of showing itself: control bytes (C0 but newline and tab, DEL, C1), soft hyphen, bidirectional overrides,
+# zero-width and other invisible format marks, separators of lines, halves of surrogate pairs
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f]"
+)
 
 PIPE_WIDTH = 120  # columns of what is written to a file or a pipe, where COLUMNS does not say
 WIDEST = 200  # characters of a cell; a longer one is cut, and --json has it whole
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich would end the process with code 1; ``main`` ends it quietly."""
+        raise BrokenPipeError
+
+
 def _console(to_errors: bool) -> Console:
     stream = sys.stderr if to_errors else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
-    return Console(stderr=to_errors, highlight=False, width=width)
+    return _Output(stderr=to_errors, highlight=False, width=width)
 
 
 console = _console(to_errors=False)

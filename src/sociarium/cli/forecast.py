@@ -62,6 +62,8 @@ async def _piloted(scenario: Scenario, seed: int, runs: int, ask: bool) -> tuple
 
 
 def _shown(name: str, one: Interval) -> tuple[str, str]:
+    if one.mean != one.mean:
+        return "unknown", "its prices are not known"
     if name == "money":
         return f"{one.mean / 1e6:,.4f}", f"{one.low / 1e6:,.4f} to {one.high / 1e6:,.4f}"
     return f"{one.mean:,.0f}", f"{one.low:,.0f} to {one.high:,.0f}"

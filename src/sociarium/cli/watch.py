@@ -110,7 +110,9 @@ class Watcher:
             actor = int(piece.events.actors[row])
             data = {name: column[row] for name, column in piece.events.data.items() if name not in piece.events.private}
             name = self.names[seed](actor) if actor >= 0 else "world"
-            line = self.scenario.told(piece.kind, {"actor": actor, "name": name, "group": int(piece.groups[row]), "tick": self.clocks[seed].tick, **data})
+            line = self.scenario.told(
+                piece.kind, {"actor": actor, "name": name, "group": int(piece.groups[row]), "tick": self.clocks[seed].tick, **data}
+            )
             if line:
                 say(f"[{seed}] {line}" if self.several else line)
 

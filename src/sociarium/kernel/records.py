@@ -68,7 +68,7 @@ class TickRecord:
     time: int
     until: int
     events: list[EventRows] = field(default_factory=list[EventRows])
-    counts: dict[str, int] = field(default_factory=dict[str, int])  # kind -> events counted but not kept whole
+    counts: dict[str, int] = field(default_factory=dict[str, int])  # kind -> events, kept whole or not
     outcomes: list[OutcomeRows] = field(default_factory=list[OutcomeRows])
     applied: dict[str, int] = field(default_factory=dict[str, int])  # action -> rows carried out
     refusals: list[Refusal] = field(default_factory=list[Refusal])

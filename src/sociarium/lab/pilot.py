@@ -23,7 +23,8 @@ from sociarium.lab.scenario import Scenario
 from sociarium.models.backend import Backend, CallFailed
 from sociarium.models.backends.scripted import open_scripted
 from sociarium.models.forecast import Forecast, Interval, student
-from sociarium.models.request import Reply, Request, draw
+from sociarium.models.prices import UNKNOWN
+from sociarium.models.request import Prices, Reply, Request, draw
 from sociarium.models.service import ModelService
 
 QUANTITIES = ("calls", "prompt_tokens", "completion_tokens", "money", "seconds")
@@ -35,7 +36,7 @@ class Cost:
 
     prompt_tokens: float
     completion_tokens: float
-    money: float = 0.0
+    money: float = 0.0  # millionths of a US dollar; nan: not known
     seconds: float = 0.0
 
 
@@ -109,8 +110,17 @@ async def priced(pilot: Pilot, scenario: Scenario, seed: int, options: Options) 
         except CallFailed as failed:
             raise SociariumError(f"the model did not answer the forecast's question {label!r}: {failed}") from None
         used = reply.usage
-        costs[label] = Cost(used.prompt_tokens, used.completion_tokens, float(used.money), perf_counter() - began)
+        money = float(used.money) or _price(used, backends[route].facts.prices)
+        costs[label] = Cost(used.prompt_tokens, used.completion_tokens, money, perf_counter() - began)
     return costs
+
+
+def _price(used: Usage, prices: Prices) -> float:
+    """Millionths of a US dollar, not rounded; nan where the prices are not known."""
+    if prices.dated == UNKNOWN:
+        return math.nan
+    fresh = used.prompt_tokens - used.cached_tokens
+    return (fresh * prices.prompt + used.cached_tokens * prices.cached + used.completion_tokens * prices.completion) / 1e6
 
 
 def forecast_of(pilot: Pilot, costs: Mapping[str, Cost] | None = None, *, confidence: float = 0.95) -> Forecast:
@@ -139,4 +149,4 @@ def _next(values: np.ndarray[Any, np.dtype[np.float64]], confidence: float) -> I
     """The interval of one further run, by Student's t."""
     count, mean = len(values), float(values.mean())
     half = student(0.5 + confidence / 2, count - 1) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
-    return Interval(mean, max(0.0, mean - half), mean + half)
+    return Interval(mean, mean - half if mean - half > 0 or math.isnan(mean) else 0.0, mean + half)

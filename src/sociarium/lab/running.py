@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sociarium.kernel.errors import Interrupted, ReplayMismatch, SociariumError, UsageError
+from sociarium.kernel.errors import Interrupted, RecordError, ReplayMismatch, SociariumError, UsageError
 from sociarium.kernel.ledger import Reported
 from sociarium.kernel.protocols import Journal, NoJournal
 from sociarium.kernel.records import TickRecord
@@ -90,17 +90,22 @@ async def resume(folder: Path, find: Lookup, options: Options | None = None) -> 
     options = replace(options, interventions=_planned(record.manifest))
     if options.budget == BudgetLimits():
         options.budget = BudgetLimits(**record.manifest.get("budget", {}))
-    return await _carry_on(scenario, seed, record, backends, options)
+    begin = await _shared_past(record, seed, find, options)
+    return await _carry_on(scenario, seed, record, backends, options, begin=begin)
 
 
 async def replay(folder: Path, find: Lookup, options: Options | None = None) -> Finished:
     """Run a finished record again from its journal, with no model: the digest must be the same."""
     options = options or Options()
     record = RunRecord.open(folder, mode="replay")
+    if record.get("status") != "finished":
+        record.close()
+        raise RecordError(f"The run in {folder} is not finished; go on with it first: sociarium resume {folder}")
     scenario, seed = of_manifest(record.manifest, find)
     recorded: dict[str, Backend] = {r: RecordedBackend(facts_of(m["facts"])) for r, m in record.manifest["models"].items()}
     options = replace(options, interventions=_planned(record.manifest), budget=BudgetLimits())
-    return await _carry_on(scenario, seed, record, recorded, options)
+    begin = await _shared_past(record, seed, find, options)
+    return await _carry_on(scenario, seed, record, recorded, options, begin=begin)
 
 
 async def branch(
@@ -116,26 +121,47 @@ async def branch(
     backends = opened(changed, options)
     models = {route: {"spec": changed.routes()[route], "facts": asdict(b.facts)} for route, b in backends.items()}
     given = [*planned, *options.interventions]
-    facts = {"models": models, "interventions": [asdict(i) for i in given], "prompts": changed.prompt_digests()}
+    facts = {
+        "models": models,
+        "interventions": [asdict(i) for i in given],
+        "prompts": changed.prompt_digests(),
+        "past": _past_of(manifest, at),
+    }
     record = branch_record(folder, target, at, changed.parameters(), manifest=facts)
-    old = replace(options, interventions=planned, on_built=(), on_tick=(), on_events=())
-    shared = await _shared_past(scenario, seed, record, manifest, old)
-    return await _carry_on(changed, seed, record, backends, replace(options, interventions=given), begin=shared)
+    begin = await _shared_past(record, seed, find, options)
+    return await _carry_on(changed, seed, record, backends, replace(options, interventions=given), begin=begin)
 
 
-async def _shared_past(scenario: Scenario, seed: int, record: RunRecord, manifest: Mapping[str, Any], options: Options) -> State | None:
-    """The parent's state where the branch begins: from a snapshot, and the ticks after it played again as the parent was set."""
-    found = record.latest_snapshot()
-    if found is not None and found[0] == record.committed():
-        return found[1]
-    recorded: dict[str, Backend] = {r: RecordedBackend(facts_of(m["facts"])) for r, m in manifest["models"].items()}
-    simulation = _built(scenario, seed, options)
-    if found is not None:
-        simulation.load(found[1])
-    simulation.record = record
-    simulation.door = _service(recorded, record.journal, seed, options)
-    await simulation.run(record.committed() - simulation.world.clock.tick)
-    return simulation.state()
+def _past_of(manifest: Mapping[str, Any], at: int) -> list[dict[str, Any]]:
+    """How the first ``at`` ticks of a run were played: stretches of ticks, each as the run was set in it."""
+    own = {name: manifest[name] for name in ("parameters", "models", "interventions")}
+    stretches: list[dict[str, Any]] = [*manifest.get("past", []), {"until": at, **own}]
+    kept = [stretch for stretch in stretches if stretch["until"] < at]
+    rest = next(stretch for stretch in stretches if stretch["until"] >= at)
+    return [*kept, {**rest, "until": at}] if at else []
+
+
+async def _shared_past(record: RunRecord, seed: int, find: Lookup, options: Options) -> State | None:
+    """The state where a branch begins, its ticks before that played again as its parents were set; from a snapshot on, but for
+    a replay. None for a run that is no branch, or one that has a snapshot of its own."""
+    past = record.manifest.get("past", [])
+    found = None if record.mode == "replay" else record.latest_snapshot()
+    tick, state = found or (0, None)
+    if not past or tick > past[-1]["until"]:
+        return None
+    for stretch in past:
+        if tick >= stretch["until"]:
+            continue
+        scenario = find(str(record.manifest["scenario"])).of(stretch["parameters"])
+        simulation = _built(scenario, seed, replace(options, interventions=_planned(stretch), on_built=(), on_tick=(), on_events=()))
+        if state is not None:
+            simulation.load(state)
+        recorded: dict[str, Backend] = {r: RecordedBackend(facts_of(m["facts"])) for r, m in stretch["models"].items()}
+        simulation.record = record
+        simulation.door = _service(recorded, record.journal, seed, options)
+        await simulation.run(stretch["until"] - tick)
+        tick, state = stretch["until"], simulation.state()
+    return state
 
 
 async def in_memory(scenario: Scenario, seed: int, options: Options | None = None) -> Finished:
@@ -201,8 +227,8 @@ async def _carry_on(
             ticks = await simulation.run()
         if service is not None:
             summary.models = service.summary()
-        if earlier and record.mode != "replay":
-            summary.complete(totals(record.folder))
+        if begin is not None or (earlier and record.mode == "resume"):
+            summary.complete(totals(record.folder), used=record.mode == "resume")
         if record.mode != "replay":
             record.set("summary", json.dumps(summary.plain()))
         return Finished(scenario, seed, record.folder, ticks, record.digest(), summary, summary.last, simulation)

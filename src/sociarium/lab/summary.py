@@ -35,23 +35,24 @@ class Summary:
             self.applied[name] = self.applied.get(name, 0) + count
         for refusal in record.refusals:
             self.refused[refusal.action] = self.refused.get(refusal.action, 0) + 1
-        for name, count in [*record.counts.items(), *((rows.kind, len(rows)) for rows in record.events)]:
+        for name, count in record.counts.items():
             self.events[name] = self.events.get(name, 0) + count
         for reason in (reason for rows in record.outcomes for reason in rows.reasons if reason):
             if reason in self.reasons or len(self.reasons) < MOST_REASONS:
                 self.reasons[reason] = self.reasons.get(reason, 0) + 1
         self.last = record
 
-    def complete(self, found: Totals) -> None:
-        """Put the totals of the whole record in the place of what this session has seen: it may have begun at a snapshot."""
+    def complete(self, found: Totals, *, used: bool) -> None:
+        """Put the totals of the whole record in the place of what this session has seen, which may have begun at a snapshot;
+        what models used only where asked."""
         self.ticks = 0 if found.last is None else found.last.tick + 1
         self.turns, self.fallbacks = dict(found.turns), found.fallbacks
         self.applied, self.refused, self.events = dict(found.applied), dict(found.refused), dict(found.events)
         self.reasons = dict(found.reasons.most_common(MOST_REASONS))
         self.last = self.last or found.last
-        if self.models:
-            used = {"money_microdollars" if name == "money" else name: value for name, value in found.used.items()}
-            self.models = {**self.models, **used}
+        if used and self.models:
+            spent = {"money_microdollars" if name == "money" else name: value for name, value in found.used.items()}
+            self.models = {**self.models, **spent}
 
     @property
     def good_share(self) -> float:

@@ -49,7 +49,6 @@ def _totals(reader: Any) -> Totals:
     for counts, applied in reader.execute("SELECT counts, applied FROM ticks"):
         found.events.update({str(name): int(count) for name, count in json.loads(counts).items()})
         found.applied.update({str(name): int(count) for name, count in json.loads(applied).items()})
-    found.events.update({str(k): int(n) for k, n in reader.execute("SELECT kind, sum(count) FROM batches GROUP BY kind")})
     found.refused.update({str(k): int(n) for k, n in reader.execute("SELECT action, count(*) FROM refusals GROUP BY action")})
     why = "SELECT reason, count(*) FROM outcome_rows WHERE reason != '' GROUP BY reason"
     found.reasons.update({str(reason): int(count) for reason, count in reader.execute(why)})

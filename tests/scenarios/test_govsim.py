@@ -51,7 +51,9 @@ async def test_a_run_with_a_model_replays_and_resumes_to_the_same_digest(tmp_pat
 
 
 async def test_an_unreadable_answer_takes_nothing_and_is_marked() -> None:
-    records = await _records(GovSim.of({**SPOKEN, "model": "scripted:fixed?text=hm", "answer": "answer", "language": "none", "max_rounds": 1}))
+    records = await _records(
+        GovSim.of({**SPOKEN, "model": "scripted:fixed?text=hm", "answer": "answer", "language": "none", "max_rounds": 1})
+    )
     harvests = next(rows for rows in records[0].events if rows.kind == "commons.harvested")
     assert harvests.data["wanted"].tolist() == [0] * 5
     rows = next(rows for rows in records[0].outcomes if rows.phase == "harvest")

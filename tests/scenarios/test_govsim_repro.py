@@ -46,8 +46,8 @@ def test_every_prompt_and_wording_is_in_both_languages() -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_japanese_runs_show_no_english_sentence(scenario: str) -> None:
     game = GovSimRepro.of({
-        "scenario": scenario, "instructions": "ja", "model": "scripted:fixed?text=x", "embedder": "hashing", "max_rounds": 2, "pace": "choices",
-        "choose_most": 5, "inject_universalization": True,
+        "scenario": scenario, "instructions": "ja", "model": "scripted:fixed?text=x", "embedder": "hashing", "max_rounds": 2,
+        "pace": "choices",        "choose_most": 5, "inject_universalization": True,
     })  # fmt: skip
     journal = MemoryJournal()
     async with ModelService(running.opened(game, Options()), journal=journal, seed=0) as service:

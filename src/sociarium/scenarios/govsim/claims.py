@@ -27,21 +27,21 @@ LAKES = 20_000
 
 @claim("sustainable-run")
 async def sustainable_run(context: ClaimContext) -> Measured:
-    played = await play(GovSim(policies="sustainable"))
+    played = await play(GovSim.of({"policies": "sustainable"}))
     same = (played.value("months"), played.value("efficiency"), played.value("equality"), played.value("over_usage")) == (12, 1, 1, 0)
     return Measured.exactly(played.value("gain"), holds=same)
 
 
 @claim("collapse-in-month-one")
 async def collapse_in_month_one(context: ClaimContext) -> Measured:
-    played = await play(GovSim(policies="take:20"))
+    played = await play(GovSim.of({"policies": "take:20"}))
     return Measured.exactly(100 * played.value("efficiency"), holds=played.value("months") == 1 and played.value("gain") == 20)
 
 
 @claim("group-optimum")
 async def group_optimum(context: ClaimContext) -> Measured:
     best, plan = most_units(100, 12, lambda left: min(100, 2 * left), lambda left: left < 5)
-    played = await play(GovSim(), wishes=[[total // 5] * 5 for total in plan])
+    played = await play(GovSim.of({}), wishes=[[total // 5] * 5 for total in plan])
     got = float(played.catches.sum())
     capped = played.value("efficiency") == 1 and all(total % 5 == 0 for total in plan)
     return Measured.exactly(got, holds=got == best and capped and played.value("gain") == 130)
@@ -84,7 +84,7 @@ async def grim_trigger_finite_horizon(context: ClaimContext) -> Measured:
 async def collapse_boundary(context: ClaimContext) -> Measured:
     told: list[str] = []
     for left in (4, 5, 50, 51):
-        played = await play(GovSim(num_agents=1, max_rounds=2), wishes=[[100 - left]], months=1)
+        played = await play(GovSim.of({"num_agents": 1, "max_rounds": 2}), wishes=[[100 - left]], months=1)
         lost = bool(played.measures["commons.collapsed"][0])
         told.append("lost" if lost else f"{played.value('stock'):g}")
     return Measured.exactly(", ".join(told), holds=", ".join(told) == context.claim.published)
@@ -94,7 +94,7 @@ async def collapse_boundary(context: ClaimContext) -> Measured:
 async def metric_replay(context: ClaimContext) -> Measured:
     assert context.data is not None, "a claim that needs data is checked with data only"
     logged = [run for run in runs_in(context.data) if run.scenario != "trash"]
-    largest = max([await largest_difference(run, GovSim()) for run in logged])
+    largest = max([await largest_difference(run, GovSim.of({})) for run in logged])
     return Measured.exactly(largest, holds=len(logged) > 0)
 
 
@@ -114,7 +114,7 @@ async def sub_skills_calculator(context: ClaimContext) -> Measured:
 
 @claim("greedy-mixes")
 async def greedy_mixes(context: ClaimContext) -> Measured:
-    months = [await play(GovSim(policies=_mix(greedy))) for greedy in range(6)]
+    months = [await play(GovSim.of({"policies": _mix(greedy)})) for greedy in range(6)]
     told = ", ".join(f"{played.value('months'):g}" for played in months)
     return Measured.exactly(told, holds=told == context.claim.published)
 
@@ -165,7 +165,9 @@ async def _experiment(context: ClaimContext, arms: Mapping[str, Mapping[str, Any
 async def _first_month(allocation: str, stock: int) -> Any:
     """Catches of the first month in many lakes at once, (lakes, agents): five agents with ``WISHES``."""
     policies = ",".join(f"take:{wish}" for wish in WISHES)
-    game = GovSim.of({"policies": policies, "allocation": allocation, "capacity": stock, "lakes": LAKES, "max_rounds": 1, "language": "none"})
+    game = GovSim.of(
+        {"policies": policies, "allocation": allocation, "capacity": stock, "lakes": LAKES, "max_rounds": 1, "language": "none"}
+    )
     played: Played = await play(game)
     return played.catches[0].reshape(LAKES, len(WISHES))
 
@@ -177,8 +179,8 @@ def _mix(greedy: int) -> str:
 
 async def _switch(horizon: int) -> float:
     """The discount factor at which keeping the agreement begins to pay, from the payoffs of two games on the engine."""
-    honest = await play(GovSim(policies="take:10", max_rounds=horizon))
-    betrayal = await play(GovSim(policies="take:60,take:10*4", max_rounds=horizon))
+    honest = await play(GovSim.of({"policies": "take:10", "max_rounds": horizon}))
+    betrayal = await play(GovSim.of({"policies": "take:60,take:10*4", "max_rounds": horizon}))
     ours = [np.asarray(game.catches[:, 0], np.float64) for game in (honest, betrayal)]
     assert len(ours[0]) == horizon and ours[1].sum() == 60, "the honest game lasts, and who betrays gets the 60 units"
     low, high = 0.5, 1.0
@@ -210,5 +212,3 @@ def _retrieval_differs(random: np.random.Generator) -> bool:
 def _score(rank: int, at: int, importance: Any, vectors: Any, query: Any) -> float:
     cosine = float(vectors[at] @ query / np.sqrt((vectors[at] ** 2).sum() * (query**2).sum()))
     return 0.5 * 0.99**rank + 3 * (float(importance[at]) - 1) / 9 + 2 * cosine
-
-

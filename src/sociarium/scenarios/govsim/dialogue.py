@@ -33,7 +33,9 @@ async def classify(door: Door, utterances: Sequence[tuple[str, str]], *, route: 
         request = Request(laid_out(prompt.render(utterance=said(text, speaker))), kind="choose", options=LABELS)
         reply: Reply = await door.ask(request, Address(0, "classify", place, 0, "judge", "class"), route=route)
         if not reply.good or len(reply.probabilities) != len(LABELS):
-            raise ModelError(f"utterance {place + 1} of {len(utterances)} could not be classified: {reply.error or reply.status.name.lower()}")
+            raise ModelError(
+                f"utterance {place + 1} of {len(utterances)} could not be classified: {reply.error or reply.status.name.lower()}"
+            )
         return LABELS[int(np.argmax(reply.probabilities))]
 
     return list(await asyncio.gather(*(one(place, speaker, text) for place, (speaker, text) in enumerate(utterances))))

@@ -47,12 +47,16 @@ class CommonsGame(Scenario):
         "commons.months", "commons.gain", "commons.efficiency", "commons.equality", "commons.over_usage",
     )  # fmt: skip
     num_agents: int = Field(5, ge=1, le=1000, description="harvesters at one commons, the newcomer among them")
-    max_rounds: int | None = Field(None, ge=1, le=100_000, description="months; none: 12, or 15 with a newcomer", json_schema_extra={"unit": "months"})
+    max_rounds: int | None = Field(
+        None, ge=1, le=100_000, description="months; none: 12, or 15 with a newcomer", json_schema_extra={"unit": "months"}
+    )
     capacity: int = Field(100, ge=1, le=1_000_000, description="units the commons holds at most, and at the start")
     growth: float = Field(2, gt=1, description="what is left is multiplied by this each month, up to the capacity")
     collapse: float = Field(5, ge=0, description="the game ends when a month ends with fewer units")
     allocation: Literal["stochastic", "proportional"] = Field("stochastic", description="how too little is shared out")
-    inject_universalization: bool = Field(False, description="tell everyone what happens if all take more than the equal share of what regrows")
+    inject_universalization: bool = Field(
+        False, description="tell everyone what happens if all take more than the equal share of what regrows"
+    )
     language: Literal["unconstrained", "none", "none_and_no_obs"] = Field(
         "unconstrained", description="none: nobody talks; none_and_no_obs: nor does anyone learn what others caught"
     )
@@ -60,7 +64,9 @@ class CommonsGame(Scenario):
         None, ge=1, le=100, description="turns of a talk, the opening report among them; none: as the pace says (10)"
     )
     lakes: int = Field(1, ge=1, le=1_000_000, description="worlds side by side: groups of one run")
-    personas: Literal["auto", "names", "traditional", "gss"] = Field("auto", description="identities; auto: names, or traditional with a newcomer")
+    personas: Literal["auto", "names", "traditional", "gss"] = Field(
+        "auto", description="identities; auto: names, or traditional with a newcomer"
+    )
     gss_path: Path | None = Field(None, description="file of survey agents, for personas=gss")
     newcomer: bool = Field(False, description="the last agent comes in the fourth month, and wants to grow at any price")
     policies: str = Field("sustainable", description="rules of agents without a model, such as sustainable*4,greedy")
@@ -70,15 +76,20 @@ class CommonsGame(Scenario):
 
     framework_model: str | None = Field(None, description="model of summaries and agreed limits; none: the agents' model")
     pace: Literal["paper", "brief", "choices"] = Field(
-        "paper", description="paper: all calls of the paper; brief: few and short ones; choices: from given sentences, for the smallest models"
+        "paper",
+        description="paper: all calls of the paper; brief: few and short ones; choices: from given sentences, for the smallest models",
     )
     answer: Literal["schema", "answer", "choose"] | None = Field(None, description="how a harvest is asked for; none: as the pace says")
-    choose_step: int = Field(5, ge=1, description="with answer=choose: options are 0, this, twice this, ...", json_schema_extra={"unit": "units"})
+    choose_step: int = Field(
+        5, ge=1, description="with answer=choose: options are 0, this, twice this, ...", json_schema_extra={"unit": "units"}
+    )
     choose_most: int = Field(30, ge=1, description="with answer=choose: the largest option", json_schema_extra={"unit": "units"})
     importance: Literal["model", "rule"] | None = Field(None, description="who scores memories; none: as the pace says")
     insights: bool | None = Field(None, description="whether agents draw insights each month; none: as the pace says")
     memory_days: float = Field(63, gt=0, description="how long thoughts and actions are remembered", json_schema_extra={"unit": "days"})
-    recency: Literal["newest", "released"] = Field("newest", description="rank memories from the newest, or from the oldest as the released code does")
+    recency: Literal["newest", "released"] = Field(
+        "newest", description="rank memories from the newest, or from the oldest as the released code does"
+    )
     embedder: Literal["wordllama", "hashing"] = Field("wordllama", description="what relevance of memories is measured by")
 
     @property

@@ -44,4 +44,3 @@ async def largest_difference(run: LoggedRun, game: CommonsGame) -> float:
     if printed.equality is not None:
         pairs.append((equality, printed.equality))
     return max(abs(ours - theirs) for ours, theirs in pairs)
-

@@ -24,7 +24,10 @@ def identities(sort: Sort, count: int, words: Words, *, seed: int, survey: Path 
         if survey is None:
             raise UsageError("personas=gss needs gss_path: a file of General Social Survey agents, one JSON person a line")
         return _surveyed(survey, count, seed)
-    names = [words.names[at] if at < len(words.names) else f"{words.names[at % len(words.names)]} {1 + at // len(words.names)}" for at in range(count)]
+    names = [
+        words.names[at] if at < len(words.names) else f"{words.names[at % len(words.names)]} {1 + at // len(words.names)}"
+        for at in range(count)
+    ]
     told: list[dict[str, Any]] = read_yaml(HERE / "personas.yaml")["traditional"] if sort == "traditional" else [{}]
     return [_columns({**told[at % len(told)], "name": name}) for at, name in enumerate(names)]
 
@@ -41,7 +44,8 @@ def _surveyed(path: Path, count: int, seed: int) -> list[dict[str, Any]]:
     drawn = sample(records, min(len(records), 4 * count), np.random.Generator(np.random.PCG64(seed)))
     chosen: list[Persona] = first_distinct([persona(record) for record in drawn], count)
     return [
-        _columns({"name": one.name, "background": "; ".join(f"{label}: {value}" for label, value in one.facts.items())}) | {"age": one.age or 0}
+        _columns({"name": one.name, "background": "; ".join(f"{label}: {value}" for label, value in one.facts.items())})
+        | {"age": one.age or 0}
         for one in chosen
     ]
 

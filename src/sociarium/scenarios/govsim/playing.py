@@ -29,7 +29,9 @@ class Played:
         return float(self.measures[f"commons.{name}"][0])
 
 
-async def play(game: CommonsGame, *, seed: int = 0, wishes: Sequence[Sequence[int]] | Array | None = None, months: int | None = None) -> Played:
+async def play(
+    game: CommonsGame, *, seed: int = 0, wishes: Sequence[Sequence[int]] | Array | None = None, months: int | None = None
+) -> Played:
     """By the game's policies, or by a table of wishes (months, agents); at most so many months."""
     simulation = game.build(seed)
     if wishes is not None:
@@ -39,7 +41,9 @@ async def play(game: CommonsGame, *, seed: int = 0, wishes: Sequence[Sequence[in
 
     def keep(record: TickRecord) -> None:
         last[:] = [record]
-        catches.extend(np.asarray(rows.data["caught"])[np.argsort(rows.actors)] for rows in record.events if rows.kind == "commons.harvested")
+        catches.extend(
+            np.asarray(rows.data["caught"])[np.argsort(rows.actors)] for rows in record.events if rows.kind == "commons.harvested"
+        )
 
     simulation.on_tick.append(keep)
     await simulation.run(months)

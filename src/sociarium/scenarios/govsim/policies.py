@@ -67,4 +67,3 @@ class Table(Mind):
             return Actions()
         wanted = self.wishes[turn.tick] if turn.tick < len(self.wishes) else np.zeros(self.wishes.shape[1], np.int64)
         return Actions.one(turn, "commons.harvest", quantity=wanted[turn.agents])
-

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from sociarium.environments.commons.growth import LostBelow
@@ -48,10 +47,11 @@ def draw(game: CommonsGame, folder: Path, target: Path) -> Path:
     if len(stock) == 1:
         return draw_one(game, stock[0], catches[0], found[0][2], target)
     title = f"{len(stock)} runs of {game.slug}, {game.model or 'rule minds'}"
-    limits = {"capacity": float(game.capacity), "limit": lost_below(game)}
     count = np.count_nonzero(~np.isnan(catches), axis=2)
     mean = np.divide(np.nansum(catches, axis=2), count, out=np.full(stock.shape, np.nan), where=count > 0)
-    return stock_curves({"runs": (stock, mean[:, :, None])}, target, title=title, unit=words.unit, **limits)
+    return stock_curves(
+        {"runs": (stock, mean[:, :, None])}, target, title=title, unit=words.unit, capacity=game.capacity, limit=lost_below(game)
+    )
 
 
 def lost_below(game: CommonsGame) -> float | None:
@@ -72,7 +72,7 @@ def history(game: CommonsGame, folder: Path) -> tuple[Floats, Floats, list[str]]
     finally:
         tables.close()
     agents = sorted(people)
-    lakes = int(stocks["group"].max()) + 1
+    lakes = int(stocks["group"].to_numpy().max()) + 1
     width = -(-len(agents) // lakes)
     place = {agent: at for lake in range(lakes) for at, agent in enumerate(_of_lake(caught, lake))}
     catches = np.full((lakes, game.months, width), np.nan)

@@ -89,9 +89,11 @@ async def examine(door: Door, asked: Sequence[Problem], *, route: str = "default
 
 def question(problem: Problem) -> Request:
     """The problem as it is put: the rules of the game, then the question, answered by the prompt's schema."""
-    game = GovSim(num_agents=problem.agents)
+    game = GovSim.of({"num_agents": problem.agents})
     pack = game.prompt_pack()
     prompt = pack[f"skill_{problem.skill}"]
     values = {"stock": problem.stock, "agents": problem.agents, "caught": problem.caught, "others": problem.agents - 1}
     blocks = prompt.render({name: values[name] for name in prompt.variables})
-    return Request(laid_out((*pack["rules_fishery"].render(game.rule_values()), *blocks)), schema=prompt.reply, sampling=Sampling(max_tokens=256))
+    return Request(
+        laid_out((*pack["rules_fishery"].render(game.rule_values()), *blocks)), schema=prompt.reply, sampling=Sampling(max_tokens=256)
+    )

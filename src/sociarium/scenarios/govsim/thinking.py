@@ -68,9 +68,10 @@ def language_mind(game: CommonsGame, words: Words) -> Mind:
     news = NewsRules(words.memories(game.memory_days), game.locale, str(game.wording_file()))
     rule = GOVSIM if game.recency == "newest" else GOVSIM_RELEASED
     importance: Any = "model" if how.importance == "model" else SCORES
-    pack, numbers = game.prompt_pack(), game.rule_values()
+    pack = game.prompt_pack()
+    numbers: dict[str, Any] = dict(game.rule_values())
     components: list[Component] = [
-        Rules(words.rules, kinds=("harvester",), **{name: numbers[name] for name in pack[words.rules].variables}),
+        Rules(words.rules, name="rules", kinds=("harvester",), **{name: numbers[name] for name in pack[words.rules].variables}),
         Persona(),
         Memory(news, embedder=embedder(game), importance=importance, rule=rule),
         *([Importance(sampling=sampling(game, 16))] if how.importance == "model" else []),
@@ -98,8 +99,15 @@ def _talk(game: CommonsGame, words: Words, how: Manner) -> list[Component]:
     sayings = tuple(Option(text, say, {"text": text}) for text in texts)
     common: dict[str, Any] = {"style": "choose", "sampling": sampling(game, 1)}
     return [
-        Act(ActRules(prompt="say_choose", actions=(say,), kinds=("harvester",), options=sayings, focus=Focus((words.query,), 0), **common), name="say"),
-        Act(ActRules(prompt="minute_choose", actions=(minute,), kinds=("moderator",), options=minutes, uses=(), **common), name="minute", route="framework"),
+        Act(
+            ActRules(prompt="say_choose", actions=(say,), kinds=("harvester",), options=sayings, focus=Focus((words.query,), 0), **common),
+            name="say",
+        ),
+        Act(
+            ActRules(prompt="minute_choose", actions=(minute,), kinds=("moderator",), options=minutes, uses=(), **common),
+            name="minute",
+            route="framework",
+        ),
     ]
 
 

@@ -60,7 +60,10 @@ class Words:
 
     def memories(self, days: float) -> dict[str, Any]:
         """The rules from news to memory, with what is kept long kept for so many days."""
-        return {kind: {**rule, "expires": f"{days:g}d" if rule.get("expires") == LONG else rule.get("expires")} for kind, rule in self.news.items()}
+        return {
+            kind: {**rule, "expires": f"{days:g}d" if rule.get("expires") == LONG else rule.get("expires")}
+            for kind, rule in self.news.items()
+        }
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -39,10 +39,9 @@ class KeptCalls(NoJournal):
 
 @claim("inverse-least-removal")
 async def inverse_least_removal(context: ClaimContext) -> Measured:
-    trash = GovSimRepro(scenario="trash")
-    regrow, lost = (lambda left: min(100, left + 50)), (lambda left: left > 95)
-    least, _ = least_removal(100, 12, regrow, lost)
-    let_off, _ = least_removal(100, 12, regrow, lost, last_month_may_be_lost=True)
+    trash = GovSimRepro.of({"scenario": "trash"})
+    least, _ = least_removal(100, 12, _refill, _overfull)
+    let_off, _ = least_removal(100, 12, _refill, _overfull, last_month_may_be_lost=True)
     five = await play(trash, wishes=[[1] * 5] * 12)
     spared = await play(trash, wishes=[[1] * 5] * 11 + [[0] * 5])
     four = await play(trash, wishes=[[1, 1, 1, 1, 0]] * 12)
@@ -55,7 +54,7 @@ async def inverse_least_removal(context: ClaimContext) -> Measured:
 
 @claim("inverse-waste")
 async def inverse_waste(context: ClaimContext) -> Measured:
-    played = await play(GovSimRepro(scenario="trash", policies="take:10"))
+    played = await play(GovSimRepro.of({"scenario": "trash", "policies": "take:10"}))
     same = (played.value("months"), played.catches.sum(), played.value("cost")) == (12, 600, 1200)
     return Measured.exactly(played.value("waste"), holds=same)
 
@@ -64,7 +63,7 @@ async def inverse_waste(context: ClaimContext) -> Measured:
 async def growth_tables(context: ClaimContext) -> Measured:
     wrong = 0
     for scenario in ("fishing", "trash"):
-        game = GovSimRepro(scenario=scenario, num_agents=1, lakes=101, max_rounds=2)
+        game = GovSimRepro.of({"scenario": scenario, "num_agents": 1, "lakes": 101, "max_rounds": 2})
         played = await play(game, wishes=[[100 - left for left in range(101)]], months=1)
         for left in range(101):
             lost = left > 95 if scenario == "trash" else left < 5
@@ -92,7 +91,10 @@ async def persuadable_mixes(context: ClaimContext) -> Measured:
 async def language_invariance(context: ClaimContext) -> Measured:
     wrong = 0
     for scenario in SCENARIOS:
-        logs = [await _log(GovSimRepro.of({"scenario": scenario, "instructions": tongue, "policies": "sustainable*3,greedy*2"})) for tongue in ("en", "ja")]
+        logs = [
+            await _log(GovSimRepro.of({"scenario": scenario, "instructions": tongue, "policies": "sustainable*3,greedy*2"}))
+            for tongue in ("en", "ja")
+        ]
         wrong += logs[0] != logs[1]
     wrong += len(untranslated())
     read = [read_integer(text, low=0, high=100).value for text in ("答え：１０トン", "回答: 10トン", "Answer: 10 tons")]
@@ -102,7 +104,9 @@ async def language_invariance(context: ClaimContext) -> Measured:
 @claim("model-routing")
 async def model_routing(context: ClaimContext) -> Measured:
     specs = [f"scripted:schema?seed={seed}" for seed in range(1, 6)]
-    game = GovSimRepro.of({"models": specs, "framework_model": "scripted:schema?seed=6", "max_rounds": 2, "embedder": "hashing", "pace": "brief"})
+    game = GovSimRepro.of(
+        {"models": specs, "framework_model": "scripted:schema?seed=6", "max_rounds": 2, "embedder": "hashing", "pace": "brief"}
+    )
     backends = opened(game, Options())
     journal = KeptCalls()
     async with ModelService(backends, journal=journal, seed=0) as service:
@@ -147,7 +151,7 @@ async def trash_is_sustained(context: ClaimContext) -> Measured:
 async def months_of_mixes(other: str) -> list[int]:
     """Months played with s agents who take 10 and 5 - s others, for s = 0 to 5."""
     mixes = [",".join([f"take:10*{s}"] * (s > 0) + [f"{other}*{5 - s}"] * (s < 5)) for s in range(6)]
-    return [int((await play(GovSimRepro(policies=mix))).value("months")) for mix in mixes]
+    return [int((await play(GovSimRepro.of({"policies": mix}))).value("months")) for mix in mixes]
 
 
 def untranslated() -> list[str]:
@@ -161,10 +165,20 @@ def untranslated() -> list[str]:
     return missing
 
 
+def _refill(left: int) -> int:
+    return min(100, left + 50)
+
+
+def _overfull(left: int) -> bool:
+    return left > 95
+
+
 async def _months(context: ClaimContext, scenario: str) -> Measured:
     options = Options()
     try:
-        found = await Experiment(GovSimRepro, {scenario: {"scenario": scenario}}, context.seeds, base={"model": context.model}).run(options=options)
+        found = await Experiment(GovSimRepro, {scenario: {"scenario": scenario}}, context.seeds, base={"model": context.model}).run(
+            options=options
+        )
     finally:
         for backend in options.backends.values():
             await backend.close()

@@ -27,9 +27,13 @@ class GovSimRepro(CommonsGame):
     title: ClassVar[str] = "Cooperate or collapse, reproduced: mixed models, Japanese, and trash that must be taken out"
     headline: ClassVar[tuple[str, ...]] = (*CommonsGame.headline, "commons.cost", "commons.waste")
 
-    scenario: Literal["fishing", "sheep", "pollution", "trash", "fishing_japanese"] = Field("fishing", description="which commons, in which words")
+    scenario: Literal["fishing", "sheep", "pollution", "trash", "fishing_japanese"] = Field(
+        "fishing", description="which commons, in which words"
+    )
     instructions: Literal["auto", "en", "ja"] = Field("auto", description="language of words and prompts; auto: that of the scenario")
-    models: tuple[str, ...] | None = Field(None, description="one model an agent, such as [local:smollm2, openai:NAME]; none: all have `model`")
+    models: tuple[str, ...] | None = Field(
+        None, description="one model an agent, such as [local:smollm2, openai:NAME]; none: all have `model`"
+    )
     trash_growth: float = Field(50, ge=0, description="trash: units that come each month")
     overfull: float = Field(95, ge=0, description="trash: the house is overfull when a month ends with more units")
 

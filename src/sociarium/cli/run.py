@@ -62,9 +62,8 @@ def run(
         emit_json(finite({"scenario": slug, "runs": [_plain(f) for f in finished]}))
         return _verdict(finished)
     watch.summarise(scenario, finished)
-    for one in folders:
-        if (drawn := _plotted(scenario, one, one / "plot.png")) is not None:
-            say(f"plot    {drawn}")
+    if (drawn := _plotted(scenario, folder, folder / "plot.png")) is not None:
+        say(f"plot    {drawn}")
     say(f"record  {folder}   (sociarium show {shlex.quote(str(folders[0]))})")
     return _verdict(finished)
 

@@ -53,7 +53,7 @@ class Scenario(BaseModel):
         return f"{row.get('name', 'world')}: {words}"
 
     def plot(self, folder: Path, target: Path) -> Path | None:
-        """Draw the run; None where this scenario has no picture."""
+        """Draw a run, or all replicates of a folder (``seed-*``) with their spread; None where this scenario has no picture."""
         return None
 
     def parameters(self) -> dict[str, Any]:

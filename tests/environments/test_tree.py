@@ -85,7 +85,9 @@ class Grabbing(Mind):
 
     async def decide(self, turn, seen):
         actions = Actions.one(turn, "hold", path=np.array(["ball"] * len(turn.agents), object))
-        actions.add(turn, "set", turn.agents, path=np.array(["ball"] * len(turn.agents), object), value=turn.agents.astype(str).astype(object))
+        actions.add(
+            turn, "set", turn.agents, path=np.array(["ball"] * len(turn.agents), object), value=turn.agents.astype(str).astype(object)
+        )
         if turn.tick == 2:
             actions.add(turn, "release", turn.agents, path=np.array(["ball"] * len(turn.agents), object))
         return actions

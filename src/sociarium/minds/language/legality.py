@@ -33,7 +33,8 @@ def narrowed(spec: ActionSpec, limits: Mapping[str, float]) -> ActionSpec:
 
 
 def schema_for(specs: Sequence[ActionSpec], *, reasoning: bool = False) -> dict[str, Any]:
-    """One action: its arguments. Several: its name under ``action``, and the arguments of all, of which it takes its own."""
+    """One action: its arguments. Several: its name under ``action``, and the arguments of all, of which it takes its own. An argument
+    is required where every action that takes any takes it."""
     properties: dict[str, Any] = {"reasoning": {"type": "string", "maxLength": 2000}} if reasoning else {}
     if len(specs) == 1:
         own = specs[0].schema()["properties"]
@@ -46,6 +47,8 @@ def schema_for(specs: Sequence[ActionSpec], *, reasoning: bool = False) -> dict[
             for name, schema in spec.schema()["properties"].items():
                 known = properties.get(name)
                 properties[name] = schema if known is None or known == schema else {"anyOf": [known, schema]}
+        taking = [set(spec.arguments) for spec in specs if spec.arguments]
+        required += [name for name in properties if taking and all(name in own for own in taking)]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 

@@ -19,8 +19,8 @@ from sociarium.environments.games.guessing import fixed_point, level_shares, sta
 from sociarium.environments.tree import Held, Tree, TreeEvent
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.records import TickRecord
-from sociarium.lab.extras import optional
 from sociarium.lab.claims import ClaimContext, Measured, claim
+from sociarium.lab.extras import optional
 from sociarium.lab.running import Options, in_memory
 from sociarium.lab.statistics import mean_interval
 from sociarium.scenarios.agentscope.people import attributes, people
@@ -300,7 +300,7 @@ def _run(scenario: AgentScope, seed: int, cluster: Cluster | None = None, watch:
     simulation = scenario.build(seed)
     if cluster is not None:
         own: Any = simulation.minds.all[0]
-        given = {"ratio": scenario.ratio, "shift": scenario.shift, "maximum": scenario.max_value, "rules": own.rules}
+        given: dict[str, Any] = {"ratio": scenario.ratio, "shift": scenario.shift, "maximum": scenario.max_value, "rules": own.rules}
         simulation.minds.all[0] = mind = ShardedMind(cluster, RULE_MIND, shards=2, **given)
         mind.begin(simulation.world)
     records: list[TickRecord] = []

@@ -84,12 +84,11 @@ class Grabbing(Mind):
     """Everybody holds the one ball and writes its own id into it; the last round lets go."""
 
     async def decide(self, turn, seen):
-        actions = Actions.one(turn, "hold", path=np.array(["ball"] * len(turn.agents), object))
-        actions.add(
-            turn, "set", turn.agents, path=np.array(["ball"] * len(turn.agents), object), value=turn.agents.astype(str).astype(object)
-        )
+        ball = np.full(len(turn.agents), "ball", object)
+        actions = Actions.one(turn, "hold", path=ball)
+        actions.add(turn, "set", turn.agents, path=ball, value=turn.agents.astype(str).astype(object))
         if turn.tick == 2:
-            actions.add(turn, "release", turn.agents, path=np.array(["ball"] * len(turn.agents), object))
+            actions.add(turn, "release", turn.agents, path=ball)
         return actions
 
 

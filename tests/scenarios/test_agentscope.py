@@ -129,7 +129,7 @@ def test_a_language_player_remembers_announcements_and_its_own_raw_answers():
         seen.append("\n".join(f"{block.role}: {block.text}" for block in request.blocks))
         return 30
 
-    finished, records, _ = talked(answering(number), participants=1, rounds=3)
+    _, records, _ = talked(answering(number), participants=1, rounds=3)
     assert [record.measures["guess.mean"][0] for record in records] == [30, 30, 30]
     assert "The winning number of the last round was 20." in seen[1]
     assert "assistant: I take 30 this time" in seen[1]
@@ -169,7 +169,7 @@ def test_backgrounds_are_written_once_and_shown_to_their_own_player_only():
         return '{"number": 10}'
 
     settings = {"personas": "profession", "renormalise": True, "system_prompt": 13, "answer": "schema"}
-    finished, records, backend = talked(reply, participants=6, rounds=2, **settings)
+    _, _, backend = talked(reply, participants=6, rounds=2, **settings)
     assert backend.calls == 6 + 12
     assert all(text.count("Lives as ") == 1 for text in shown)
     assert len({text.split("Lives as ")[1].split(".")[0] for text in shown}) == 6

@@ -186,7 +186,7 @@ def test_more_than_one_has_is_refused_never_cut_and_asked_again_as_often_as_stat
 
 
 def test_the_punishment_variant_is_told_and_read():
-    finished, records, asked = talked(plainly("Answer: Punish, 2"), generations=1, rounds=2, punishment=True)
+    _, records, asked = talked(plainly("Answer: Punish, 2"), generations=1, rounds=2, punishment=True)
     assert "loses 2 times what was spent" in asked[0] and "Donate or Punish" in asked[-1]
     assert records[0].measures["donor.wealth"][0] == pytest.approx((6 * 8 + 6 * 6) / 12)
 

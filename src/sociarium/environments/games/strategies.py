@@ -52,8 +52,10 @@ class StrategyComplexity(ColumnarEnvironment):
         players = self.world.population.ids(self.kind)
         of = self.group_of(players)
         mine = np.isin(of, groups)
-        texts = self.world.population.get(players[mine], self.column) if self.column in self.world.population[self.kind] else []
-        told = [(group, complexity(text)) for group, text in zip(of[mine].tolist(), texts, strict=False) if text]
+        if self.column not in self.world.population[self.kind]:
+            return
+        texts = self.world.population.get(players[mine], self.column)
+        told = [(group, complexity(text)) for group, text in zip(of[mine].tolist(), texts, strict=True) if text]
         if told:
             where, values = np.array(told, np.int64).T
             total, count = np.bincount(where, values, self.world.groups), np.bincount(where, minlength=self.world.groups)

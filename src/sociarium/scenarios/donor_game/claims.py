@@ -351,7 +351,10 @@ def _mean(**settings: Any) -> float:
 def _path(**settings: Any) -> Floats:
     """The mean part given in each round of the first game: (12,)."""
     records = play(generations=1, societies=3, **settings).records[:12]
-    return np.array([float(np.mean(next(rows for rows in record.events if rows.kind == "donor.donated").data["share"])) for record in records], np.float64)
+    return np.array(
+        [float(np.mean(next(rows for rows in record.events if rows.kind == "donor.donated").data["share"])) for record in records],
+        np.float64,
+    )
 
 
 def _pairs(record: TickRecord) -> Ints:

@@ -57,9 +57,7 @@ class DonorEvolution(Scenario):
     error_rate: float = Field(0, ge=0, le=1, description="the chance that an act becomes a gift of nothing")
     societies: int = Field(1, ge=1, le=1_000_000, description="societies side by side: groups of one run")
     temperature: float = Field(0.8, ge=0, le=2, description="of the language model: the source of variation")
-    answer: Literal["answer", "schema"] = Field(
-        "schema", description="answer: a Justification and an Answer in words, as in the paper; schema: one JSON value, for any model"
-    )
+    answer: Literal["answer", "schema"] = Field("schema", description="answer: in words, as in the paper; schema: one JSON value")
     retries: int = Field(2, ge=0, le=10, description="questions again after an answer that cannot be read (10 in the paper), each recorded")
     answer_tokens: int = Field(384, ge=8, le=32_768, description="longest answer", json_schema_extra={"unit": "tokens"})
     policies: dict[str, float] = Field(

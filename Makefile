@@ -7,7 +7,7 @@ BIN     := $(VENV)/bin
 MODEL   ?= smollm2
 N       ?= 100
 FLAGS   ?= -n 2 --dist loadfile
-DEMO    ?= $(BIN)/sociarium run govsim --model local:$(MODEL) --set pace=choices --set max_rounds=4 --replicates 3
+DEMO    ?= $(BIN)/sociarium run govsim --model local:$(MODEL) --set pace=choices --set max_rounds=3 --replicates 3
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1

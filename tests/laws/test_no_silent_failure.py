@@ -12,7 +12,6 @@ from sociarium.models.retry import RetryPolicy
 from sociarium.record.frames import frames
 from sociarium.scenarios import catalogue
 
-
 SOON = RetryPolicy(attempts=3, turned_away=4, first_wait=0.001, longest_wait=0.002, longest_wish=0.002)  # seconds
 
 

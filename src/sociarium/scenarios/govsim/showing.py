@@ -116,7 +116,7 @@ def draw_one(game: CommonsGame, left: Floats, catches: Floats, names: list[str],
             above.axhspan(0, limit, color=COLOURS[1], alpha=0.15, linewidth=0)
             above.text(game.months + 0.45, limit + 1, "collapse", ha="right", va="bottom", fontsize=7.5, color="#8A3B00")
         if months < game.months:
-            above.plot(months, left[months - 1], "X", color=COLOURS[1], markersize=11, markeredgecolor="white", zorder=5)
+            above.plot(months, left[months - 1], "X", color=COLOURS[1], markersize=11, markeredgecolor="white", zorder=5, clip_on=False)
         above.set_ylim(bottom=0)
         above.set_ylabel(f"stock, {game.words().unit}")
         above.set_title(f"{game.slug}, {game.model or 'rule minds'}: {months} of {game.months} months")

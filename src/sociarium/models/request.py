@@ -126,7 +126,7 @@ class BackendFacts:
     name: str
     digest: str
     engine: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    exact: bool = False  # equal requests give equal replies at any concurrency; tested by ``sociarium qualify``
+    exact: bool = False  # equal requests give equal replies at any concurrency; tested by ``sociarium.testing.backend_test``
     log_probabilities: bool = False
     schemas: bool = False
     seeds: bool = False

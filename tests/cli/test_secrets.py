@@ -52,12 +52,12 @@ async def server(fault: str, keys: list[str]) -> AsyncIterator[int]:
     await runner.cleanup()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [pytest.param(name, marks=pytest.mark.slow) if name == "limited" else name for name in FAULTS])
 async def test_the_key_is_nowhere_but_in_the_request(fault: str, tmp_path: Path) -> None:
     keys: list[str] = []
     async with server(fault, keys) as port:
         spec = f"http://127.0.0.1:{port}/v1#m?key=POND_KEY"
-        tokens: list[Any] = ["run", "pond", "--set", "months=1", "--set", "fishers=2", "--model", spec, "--out", "run"]
+        tokens: list[Any] = ["run", "pond", "--set", "months=1", "--set", "fishers=1", "--model", spec, "--out", "run"]
         process = await asyncio.to_thread(begin, *tokens, folder=tmp_path, POND_KEY=CANARY)
         out, err = await asyncio.to_thread(process.communicate)
     assert CANARY in keys, (out, err)

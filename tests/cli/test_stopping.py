@@ -12,12 +12,12 @@ import pytest
 
 from .conftest import Cli, begin
 
-SLOW = "scripted:schema?delay=0.05&spread=0"
+SLOW = "scripted:schema?delay=0.04&spread=0"
 
 
 def _going(folder: Path, delay: str) -> subprocess.Popen[str]:
     """A run that has said its first line: it is asking."""
-    process = begin("run", "pond", "--set", "months=30", "--model", delay, "--out", "slow", folder=folder)
+    process = begin("run", "pond", "--set", "months=12", "--model", delay, "--out", "slow", folder=folder)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("Fisher"):
@@ -27,7 +27,7 @@ def _going(folder: Path, delay: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_goes_on_to_the_digest_it_would_have_had(cli: Cli, tmp_path: Path, number: signal.Signals) -> None:
-    whole = cli("run", "pond", "--set", "months=30", "--model", "scripted:schema", "--out", "whole", "--json").data["runs"][0]
+    whole = cli("run", "pond", "--set", "months=12", "--model", "scripted:schema", "--out", "whole", "--json").data["runs"][0]
     process = _going(tmp_path, SLOW)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
@@ -36,7 +36,7 @@ def test_a_stopped_run_goes_on_to_the_digest_it_would_have_had(cli: Cli, tmp_pat
     assert re.match("error: [Ss]topped", err), err
     assert err.count("\n") == 1
     stopped = cli("show", "slow", "--json").data
-    assert 0 < stopped["ticks"] < 30
+    assert 0 < stopped["ticks"] < 12
     assert all(call["status"] == "ok" for call in cli("show", "slow", "--calls", "--json").data), "those in flight came home"
     on = begin("resume", "slow", "--json", folder=tmp_path)  # with the delays of its own manifest: another process, as a person would
     told, problem = on.communicate(timeout=60)

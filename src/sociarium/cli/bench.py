@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from typing import Annotated
 
@@ -20,7 +21,7 @@ def bench(name: str, *, json: Annotated[bool, Parameter(negative=(), help="machi
         raise UsageError(f"there is no bench {name!r}; there are {', '.join(known)}")
     rows = importlib.import_module(f"{benches.__name__}.{name}").run()
     if json:
-        emit_json(finite({"bench": name, "rows": rows}))
+        emit_json(finite({"bench": name, "cores": os.cpu_count(), "rows": rows}))
         return 0
     shown = [
         (
@@ -35,5 +36,7 @@ def bench(name: str, *, json: Annotated[bool, Parameter(negative=(), help="machi
         )
         for r in rows
     ]
-    show_table(name, ["case", "unit", "ours", "reference", "which", "ratio", "goal", "limit"], shown, numbers=[2, 3, 5, 6])
+    show_table(
+        name, ["case", "unit", "ours", "reference", "which", "ratio", "goal", "limit"], shown, numbers=[2, 3, 5, 6], folds=[0, 1, 4, 7]
+    )
     return 0

@@ -66,7 +66,8 @@ def show_table(
     if title:
         say(title, style="bold")
     widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
-    narrow = [min(width, 16) if at in folds else width for at, width in enumerate(widths)]
+    widest = max(folds, key=lambda at: widths[at], default=-1)
+    narrow = [min(width, 18 if at == widest else 12) if at in folds else width for at, width in enumerate(widths)]
     if sum(narrow) + 3 * len(columns) + 1 > console.width:
         _listed(columns, cells)
         return

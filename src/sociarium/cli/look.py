@@ -34,7 +34,7 @@ def describe(slug: str, *, json: Json = False) -> int:
     say(f"{card.slug}: {card.title}", style="bold")
     say(card.source())
     rows = [_row(name, spec) for name, spec in schema["properties"].items()]
-    show_table("parameters (--set name=value)", ["name", "default", "unit", "legal", "meaning"], rows, folds=[3, 4])
+    show_table("parameters (--set name=value)", ["name", "default", "legal", "meaning"], rows, folds=[2, 3])
     claims = [(c.id, c.statement, "" if c.published is None else c.published, c.needs) for c in card.claims]
     show_table("claims (sociarium replicate " + slug + ")", ["id", "statement", "published", "needs"], claims, folds=[1, 2])
     return 0
@@ -59,11 +59,12 @@ def doctor(run: Path, *, json: Json = False) -> int:
 
 
 def _row(name: str, spec: dict[str, Any]) -> tuple[object, ...]:
-    bounds = [f"{sign} {spec[key]}" for key, sign in BOUNDS.items() if key in spec]
+    bounds = [f"{sign} {spec[key]:,}" for key, sign in BOUNDS.items() if key in spec]
     kinds = [s for s in spec.get("anyOf", [spec]) if s.get("type") != "null"]
     legal = ", ".join(bounds) or (" | ".join(map(str, kinds[0]["enum"])) if kinds and "enum" in kinds[0] else str(kinds[0].get("type", "")))
+    legal += f" {spec['unit']}" if "unit" in spec else ""
     default = spec.get("default", "")
-    return name, "none" if default is None else clean(default), spec.get("unit", ""), legal, spec.get("description", "")
+    return name, "none" if default is None else clean(default), legal, spec.get("description", "")
 
 
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}

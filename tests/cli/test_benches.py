@@ -1,0 +1,65 @@
+"""Benches end in rows of one form; what they measure is what they say."""
+
+from __future__ import annotations
+
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+from sociarium.cli import bench, benches
+from sociarium.cli.benches import overhead, weight
+
+from .conftest import Cli
+
+COLUMNS = {"case", "unit", "ours", "reference", "reference_name", "ratio", "goal", "limit"}
+
+
+def test_every_bench_has_a_command_in_the_folder_of_benchmarks(project: Path) -> None:
+    for module in pkgutil.iter_modules(benches.__path__):
+        assert (project / "benchmarks" / f"{module.name}.py").is_file(), module.name
+
+
+def test_the_weight_counts_the_core_and_no_extras() -> None:
+    rows = weight.run(repeats=1)
+    assert all(set(row) == COLUMNS for row in rows)
+    assert [row["case"] for row in rows[:3]] == ["import sociarium", "sociarium --help", "sociarium list"]
+    assert all(row["ours"] > 0 for row in rows)
+    found = weight.closure("sociarium")
+    assert {"numpy", "aiohttp", "polars", "pydantic", "pydantic-core", "multidict"} <= found
+    assert not found & {"matplotlib", "scipy", "numba", "xllamacpp", "pytest", "sphinx"}
+
+
+def test_a_bench_of_code_that_fails_is_an_error() -> None:
+    with pytest.raises(Exception, match="exit status 3"):
+        weight.cpu("raise SystemExit(3)")
+
+
+def test_the_overhead_compares_the_same_calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SOCIARIUM_CACHE", str(tmp_path / "none"))
+    rows = overhead.run(repeats=1, lakes=2)
+    assert all(set(row) == COLUMNS for row in rows)
+    assert rows[0]["ours"] > 0
+    assert rows[0]["reference"] > 0
+    assert rows[2]["ours"] is None, "no weights, no figure"
+    assert "models pull" in rows[2]["limit"]
+
+
+def test_a_bench_is_shown_as_a_table_and_as_json(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    row: dict[str, object] = {
+        "case": "a",
+        "unit": "ms",
+        "ours": 1.0,
+        "reference": 2.0,
+        "reference_name": "b",
+        "ratio": float("nan"),
+        "goal": None,
+        "limit": None,
+    }
+    row["limit"] = None
+    monkeypatch.setattr(weight, "run", lambda: [row])
+    assert "ratio" in cli("bench", "weight").out
+    data = cli("bench", "weight", "--json").data
+    assert data["bench"] == "weight"
+    assert data["rows"] == [{**row, "ratio": None}]
+    assert bench.bench.__doc__

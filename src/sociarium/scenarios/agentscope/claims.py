@@ -134,8 +134,8 @@ def sleeping_speed_up(context: ClaimContext) -> Measured:
 
 @claim("computing-efficiency")
 def computing_efficiency(context: ClaimContext) -> Measured:
-    """Speed-up a worker on two cores (one where the machine has no more): the best of three."""
-    found = max(efficiency(min(2, os.cpu_count() or 1)) for _ in range(3))
+    """Two workers (one where the machine has one core) beside as many bare processes: the best of eight each."""
+    found = efficiency(min(2, os.cpu_count() or 1))
     return Measured.exactly(found, holds=found >= 0.7)
 
 

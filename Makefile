@@ -37,7 +37,7 @@ format: $(VENV)/.dev ## put the source in order
 	$(BIN)/ruff format
 
 types: $(VENV)/.dev
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(PY)
 
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports

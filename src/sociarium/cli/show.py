@@ -96,6 +96,8 @@ def _overview(run: Path, held: dict[str, Any]) -> None:
         total = sum(summary["agent_turns"].values())
         shares = ", ".join(f"{status} {count / total:.1%}" for status, count in summary["agent_turns"].items()) if total else "none"
         say(f"turns   {total:,} ({shares}); a fallback stood in for {summary['fallbacks']:,}")
+        if summary.get("invalid"):
+            say(f"INVALID {summary['invalid']}", style="bold red")
         if used := summary["models"]:
             say(f"calls   {used['calls']:,}; {used['prompt_tokens']:,} prompt tokens, {used['completion_tokens']:,} generated")
         for reason, count in list(summary.get("reasons", {}).items())[:3]:

@@ -142,6 +142,8 @@ def summarise(scenario: Scenario, finished: list[Finished]) -> None:
     say(f"agent-turns: {total:,} ({shares}); a fallback stood in for {fallbacks:,}")
     for reason, count in _reasons(finished)[:3]:
         say(f"  {count:,} times: {reason}", style="yellow")
+    for reason in sorted({one.summary.invalid for one in finished if one.summary.invalid}):
+        say(f"INVALID: {reason}", style="bold red")
     for line in cost_lines(finished):
         say(line)
     if len(finished) == 1 and len(scenario.headline) and finished[0].last is not None and len(finished[0].last.ended) < 2:

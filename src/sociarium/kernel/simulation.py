@@ -20,7 +20,7 @@ from sociarium.kernel.population import Population
 from sociarium.kernel.protocols import Address, JournalEntry, Recorder
 from sociarium.kernel.records import TickRecord
 from sociarium.kernel.schedule import Schedule, Tick
-from sociarium.kernel.turn import Door, Lanes, Moment, Phase, TurnKind
+from sociarium.kernel.turn import Door, ForkedDoor, Lanes, Moment, Phase, TurnKind
 from sociarium.kernel.world import World
 
 State = dict[str, Any]
@@ -69,6 +69,7 @@ class Simulation:
         self.sharing: Callable[[Lanes], Iterable[Lanes]] = self._share
         self.stopping = False
         self._events = 0  # ids given so far
+        self._forks = 0  # forks taken in this tick: with it they name their addresses
         self._pending: list[Intervention] = []
 
     async def run(self, ticks: int | None = None) -> int:
@@ -157,7 +158,7 @@ class Simulation:
         self.minds.settle()
         self.world.active[ledger.record.ended] = False
         ledger.record.measures = self.world.measures()
-        self._events = ledger.next_id
+        self._events, self._forks = ledger.next_id, 0
         self.world.clock.tick, self.world.clock.time = ledger.record.tick + 1, until
         if self.record is not None:
             await self.record.commit(ledger.record, self)
@@ -185,21 +186,35 @@ class Simulation:
         return everyone if tick.awake is None else np.intersect1d(everyone, tick.awake, assume_unique=True)
 
     def moment(self, tick: Tick, phase: Phase) -> Moment:
-        return Moment(tick.number, tick.time, phase, self.world.randomness, self.world.offers(phase), self.door)
+        offers = self.world.offers(phase)
+        return Moment(tick.number, tick.time, phase, self.world.randomness, offers, self.door, self.world.look_up)
 
     def fork(self) -> Simulation:
-        """A copy in memory that goes its own way: what-if, planning, trees. It shares the door and keeps no record."""
+        """A copy in memory that goes its own way: what-if, planning, trees. It keeps no record. It shares the door, under addresses
+        of its own and with the same draws: what is asked as it was here is not paid for again.
+        """
+        self._forks += 1
         memo: dict[int, Any] = {id(self.on_tick): [], id(self.on_events): []}
         if self.record is not None:
             memo[id(self.record)] = None
         if self.door is not None:
             memo[id(self.door)] = self.door
-        return copy.deepcopy(self, memo)
+        copied = copy.deepcopy(self, memo)
+        copied._forks = 0
+        if self.door is not None:
+            copied.door = ForkedDoor(self.door, f"fork-{self.world.clock.tick}-{self._forks}")
+        return copied
 
     def state(self) -> State:
         """Everything that the next tick depends on: arrays and plain data."""
         minds = {str(number): mind.state() for number, mind in enumerate(self.minds.all)}
-        return {"world": self.world.state(), "minds": minds, "schedule": self.schedule.state(), "events": self._events}
+        return {
+            "world": self.world.state(),
+            "minds": minds,
+            "schedule": self.schedule.state(),
+            "events": self._events,
+            "forks": self._forks,
+        }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """The inverse of ``state``, into a simulation built the same way."""

@@ -6,7 +6,7 @@ Whoever writes a simple environment never meets lanes: by default a group is a l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sociarium.kernel.actions import ActionSpec
+from sociarium.kernel.content import Content
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.protocols import Address
 from sociarium.kernel.randomness import Randomness, Stream
@@ -24,6 +25,7 @@ Ints = NDArray[np.int64]
 Array = NDArray[Any]
 
 TURN_LIMIT = 100_000  # turns of one lane in one phase
+MOST_LOOK_UPS = 64  # of one agent in one turn
 
 
 class TurnKind(StrEnum):
@@ -65,6 +67,24 @@ class Door(Protocol):
     async def ask_all(self, requests: Sequence[Any], address: Address, *, route: str = "default") -> list[Any]: ...
 
 
+class ForkedDoor:
+    """A fork's way to the door: its replies have addresses of their own, and the draws of the run it was forked from."""
+
+    def __init__(self, door: Any, name: str) -> None:
+        self.door, self.name = door, name
+
+    async def ask(self, request: Any, address: Address, *, route: str = "default", drawn_at: Address | None = None) -> Any:
+        return await self.door.ask(request, self._moved(address), route=route, drawn_at=drawn_at or address)
+
+    async def ask_all(
+        self, requests: Sequence[Any], address: Address, *, route: str = "default", drawn_at: Address | None = None
+    ) -> list[Any]:
+        return await self.door.ask_all(requests, self._moved(address), route=route, drawn_at=drawn_at or address)
+
+    def _moved(self, address: Address) -> Address:
+        return replace(address, phase=f"{self.name}/{address.phase}")
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """What all turns of one phase share."""
@@ -75,6 +95,8 @@ class Moment:
     randomness: Randomness
     offers: tuple[ActionSpec, ...]
     door: Door | None = None
+    answer: Callable[[Phase, int, str, Mapping[str, Any]], Content] | None = None  # queries, from the world as the turn began
+    looked: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])  # (agent, turn) -> look-ups so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +152,19 @@ class Turn:
     async def ask_all(self, row: int, requests: Sequence[Any], label: str, *, route: str = "default") -> list[Any]:
         """Several questions at once, numbered as one list."""
         return await self._door().ask_all(requests, self.address(row, label), route=route)
+
+    def look_up(self, row: int, query: str, **arguments: Any) -> Content:
+        """What the agent in this row looks up: ``search`` or ``platform.search``, with the query's arguments. Changes nothing.
+
+        Raises UsageError for a query that no environment of the phase has, wrong arguments, or more than ``MOST_LOOK_UPS`` a turn.
+        """
+        agent = int(self.agents[row])
+        count = self.moment.looked[agent, self.number] = self.moment.looked.get((agent, self.number), 0) + 1
+        if count > MOST_LOOK_UPS:
+            raise UsageError(f"agent {agent} looked up more than {MOST_LOOK_UPS} things in one turn; end its loop earlier")
+        if self.moment.answer is None:
+            raise UsageError("this turn was made outside a simulation: there is no world to look things up in")
+        return self.moment.answer(self.phase, agent, query, arguments)
 
     def _door(self) -> Door:
         if self.moment.door is None:

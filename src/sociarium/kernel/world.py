@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sociarium.kernel.actions import Actions, ActionSpec, declared
+from sociarium.kernel.content import Content
 from sociarium.kernel.environment import Environment, Outcome
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.population import Population
@@ -102,6 +103,23 @@ class World:
     def apply(self, turn: Turn, seen: Observations, actions: Actions) -> dict[str, Outcome]:
         """What came of it, by environment."""
         return {name: self[name].apply(turn, seen, actions) for name in self._acting(turn.phase, turn.kind)}
+
+    def look_up(self, phase: Phase, agent: int, name: str, arguments: Mapping[str, Any]) -> Content:
+        """The answer to a query of one of the phase's environments; see ``Turn.look_up``."""
+        specs = [spec for environment in phase.environments for spec in self[environment].queries()]
+        found = [spec for spec in specs if name in (spec.name, spec.full)]
+        if len(found) != 1:
+            known = ", ".join(spec.full for spec in specs) or "none"
+            raise UsageError(f"phase {phase.name!r} has no query {name!r}; it has {known}" if not found else f"say which {name!r}: {known}")
+        spec = found[0]
+        if set(arguments) != set(spec.arguments):
+            raise UsageError(f"query {spec.full} takes {', '.join(spec.arguments) or 'no arguments'}, not {', '.join(arguments) or 'none'}")
+        for key, declared_as in spec.arguments.items():
+            value = np.empty(1, object)
+            value[0] = arguments[key]
+            if declared_as.wrong(value if declared_as.dtype.kind == "O" else np.asarray([arguments[key]])) is not None:
+                raise UsageError(f"query {spec.full}: {key} must be {declared_as.legal()}, not {arguments[key]!r}")
+        return getattr(self[spec.environment], spec.name)(agent, **arguments)
 
     def advance(self, to: int) -> dict[str, Outcome]:
         """Everything that moves by itself, to the next moment anyone is due."""

@@ -229,6 +229,7 @@ async def _carry_on(
             summary.models = service.summary()
         if begin is not None or (earlier and record.mode == "resume"):
             summary.complete(totals(record.folder), used=record.mode == "resume")
+        summary.invalid = summary.too_few(scenario.least_good)
         if record.mode != "replay":
             record.set("summary", json.dumps(summary.plain()))
         return Finished(scenario, seed, record.folder, ticks, record.digest(), summary, summary.last, simulation)

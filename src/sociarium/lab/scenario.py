@@ -28,6 +28,7 @@ class Scenario(BaseModel):
     title: ClassVar[str] = ""
     progress: ClassVar[tuple[str, ...]] = ()  # event kinds worth showing while a run goes on
     headline: ClassVar[tuple[str, ...]] = ()  # measures that sum a run up
+    least_good: ClassVar[float] = 0.5  # share of agent-turns that must end ok or repaired; below it a run is marked invalid
 
     model: str | None = Field(None, description="language model for the agents, such as local:smollm2; none: rule minds")
 

@@ -25,6 +25,7 @@ class Summary:
     reasons: dict[str, int] = field(default_factory=dict[str, int])  # why agent-turns did not end well, the first of them
     models: dict[str, Any] = field(default_factory=dict[str, Any])
     last: TickRecord | None = None
+    invalid: str | None = None  # why the run is no result
 
     def add(self, record: TickRecord) -> None:
         self.ticks = record.tick + 1
@@ -54,6 +55,12 @@ class Summary:
             spent = {"money_microdollars" if name == "money" else name: value for name, value in found.used.items()}
             self.models = {**self.models, **spent}
 
+    def too_few(self, least_good: float) -> str | None:
+        """Why the run is no result (law 4): too few of its agent-turns ended ok or repaired. None where it is valid."""
+        if self.good_share >= least_good:
+            return None
+        return f"only {self.good_share:.0%} of the agent-turns ended ok or repaired; at least {least_good:.0%} must"
+
     @property
     def good_share(self) -> float:
         """Agent-turns that ended ok or repaired, as a share of all."""
@@ -66,6 +73,7 @@ class Summary:
         few = {name: [None if v != v else float(v) for v in values[:1000]] for name, values in final.items()}
         return {
             "ticks": self.ticks,
+            "invalid": self.invalid,
             "agent_turns": self.turns,
             "fallbacks": self.fallbacks,
             "applied": self.applied,

@@ -78,8 +78,8 @@ class ModelService:
         self._flying: dict[str, asyncio.Future[Answer | None]] = {}
         self._schemas: dict[int, Mapping[str, Any]] = {}  # those checked, held so that their ids stay theirs
 
-    async def ask(self, request: Request, address: Address, *, route: str = "default") -> Reply:
-        """The reply to a request, or how it failed for good.
+    async def ask(self, request: Request, address: Address, *, route: str = "default", drawn_at: Address | None = None) -> Reply:
+        """The reply to a request, or how it failed for good. ``drawn_at``: the address whose draw it takes (a fork's origin).
 
         A reply that does not follow the request's schema is followed by one recorded repair request. Raises
         ``ReplayMismatch``, ``BudgetSpent`` and ``Interrupted``; ``UsageError`` for an unknown route or a schema that we cannot check.
@@ -87,16 +87,23 @@ class ModelService:
         channel = self._channel(route)
         if request.schema is not None:
             self._refuse_unchecked(request.schema)
-        first = await self._answer(request, address, channel)
+        drawn_at = drawn_at or address
+        first = await self._answer(request, address, channel, drawn_at)
         if first.reply.status is not Status.MALFORMED or request.schema is None:
             return self._told(address, first.reply)
-        repaired = await self._answer(_repair(request, first), replace(address, repair=1), channel)
+        repaired = await self._answer(_repair(request, first), replace(address, repair=1), channel, replace(drawn_at, repair=1))
         reply = replace(repaired.reply, usage=first.reply.usage + repaired.reply.usage)
         return self._told(address, replace(reply, status=Status.REPAIRED) if reply.status is Status.OK else reply)
 
-    async def ask_all(self, requests: Sequence[Request], address: Address, *, route: str = "default") -> list[Reply]:
+    async def ask_all(
+        self, requests: Sequence[Request], address: Address, *, route: str = "default", drawn_at: Address | None = None
+    ) -> list[Reply]:
         """Parallel requests of one label as one list: numbered from 0 in its order, whatever the order of the replies."""
-        asked = (self.ask(request, replace(address, number=number), route=route) for number, request in enumerate(requests))
+        origin = drawn_at or address
+        asked = (
+            self.ask(request, replace(address, number=number), route=route, drawn_at=replace(origin, number=number))
+            for number, request in enumerate(requests)
+        )
         replies: list[Reply] = []
         # All are waited for, so that what was paid is journalled even where one of them ends the run.
         for reply in await asyncio.gather(*asked, return_exceptions=True):
@@ -148,9 +155,9 @@ class ModelService:
             raise UsageError(f"There is no model route {route!r}. Routes of this run: {', '.join(self._channels)}.")
         return channel
 
-    async def _answer(self, request: Request, address: Address, channel: Channel) -> Answer:
+    async def _answer(self, request: Request, address: Address, channel: Channel, drawn_at: Address) -> Answer:
         """One address's answer: journal, cache, shared, live. Durable when this returns."""
-        drawn = None if request.fixed else draw(self.seed, address)
+        drawn = None if request.fixed else draw(self.seed, drawn_at)
         question = request_id(request, drawn)
         key = key_from(channel.model, question)
         entry = self.journal.find(address)

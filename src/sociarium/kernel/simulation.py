@@ -213,7 +213,6 @@ class Simulation:
             "minds": minds,
             "schedule": self.schedule.state(),
             "events": self._events,
-            "forks": self._forks,
         }
 
     def load(self, state: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ def told_line(game: CommonsGame, kind: str, row: Mapping[str, Any]) -> str | Non
     if kind == "commons.collapsed":
         return f"{month}the commons is lost: {number(row['stock'])} {game.words().unit} were left"
     if kind == "commons.survived":
-        return f"{month}the commons has survived all {row['month']} months"
+        return f"{month}the commons has survived to the end"
     if kind == "conversation.said":
         return f"  {row['name']}: {' '.join(str(row['text']).split())}"
     if kind == "conversation.summarised":

@@ -29,6 +29,7 @@ from sociarium.minds.rule import RuleMind
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 GOAL = 1.5
 GROUP = 4  # players of a public good
+LIMIT = "a draw that depends on nothing but its place takes 5 to 6 ns in plain NumPy, PCG64's next takes 2.4; a tick takes 0.2 ms"
 ENDOWMENT, RETURN = 20, 0.4
 Step = Callable[[], None]
 Floats = NDArray[np.float64]
@@ -58,7 +59,7 @@ def row(case: str, unit: str, ours: float, reference: float, *, goal: float | No
     ratio = ours / reference if reference > 0.01 else math.nan  # by hand nothing may be kept at all
     return {
         "case": case, "unit": unit, "ours": round(ours, 3), "reference": round(reference, 3), "reference_name": "NumPy by hand",
-        "ratio": round(ratio, 3), "goal": goal, "limit": None,
+        "ratio": round(ratio, 3), "goal": goal, "limit": LIMIT if goal else None,
     }  # fmt: skip
 
 

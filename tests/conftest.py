@@ -121,7 +121,7 @@ def weights() -> Path:
 @pytest.fixture(scope="session")
 def kills() -> int:
     """How often the crash tests kill a run: ``make crash N=500`` sets it."""
-    return int(os.environ.get("SOCIARIUM_KILLS", "20"))
+    return int(os.environ.get("SOCIARIUM_KILLS", "50"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 from conftest_laws import SMALL, society
 
-from sociarium.kernel.errors import BudgetSpent
+from sociarium.kernel.errors import BudgetSpent, UsageError
 from sociarium.lab import running
 from sociarium.lab.running import Options
 from sociarium.models.budget import BudgetLimits
@@ -61,7 +61,26 @@ async def test_a_branch_with_one_change_shares_the_prefix_and_asks_only_what_cha
         connection.close()
     assert ticks[0][:at] == ticks[1][:at]
     assert ticks[0][at:] != ticks[1][at:]
-    assert 0 < other.summary.models["calls"] < finished.summary.models["calls"]
+    asked = [set(), set()]
+    for place, folder in enumerate((finished.folder, tmp_path / "other")):
+        connection = sqlite3.connect(f"file:{folder / 'run.sqlite'}?mode=ro", uri=True)
+        wanted = "" if place == 0 else f" WHERE tick >= {at} AND source = 'live'"
+        asked[place] = {key for (key,) in connection.execute(f"SELECT key FROM journal{wanted}")}
+        connection.close()
+    assert asked[1]
+    assert not asked[0] & asked[1]  # nothing that the parent had asked is asked again
+    assert other.summary.models["calls"] >= len(asked[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [({"num_agents": 4}, "who they are"), ({"lakes": 3}, "who they are"), ({"max_rounds": 1}, "beyond the 1 ticks")],
+)
+async def test_a_branch_refuses_what_it_cannot_apply(settings, told, run, tmp_path):
+    finished = await run(society("govsim", model=None, policies="sustainable"), 5)
+    with pytest.raises(UsageError, match=told):
+        await running.branch(finished.folder, tmp_path / "no", 2, settings, catalogue.scenario)
+    assert not (tmp_path / "no").exists()
 
 
 @pytest.mark.parametrize("slug", sorted(SMALL))

@@ -7,11 +7,14 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from sociarium.kernel.errors import UsageError
 
 # what acts instead of showing itself: control bytes (C0 but newline and tab, DEL, C1), soft hyphen, bidirectional overrides,
 # zero-width and other invisible format marks, separators of lines, halves of surrogate pairs
@@ -107,6 +110,14 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in cast("list[Any]", value)]
     return value
+
+
+def one_run(folder: Path) -> Path:
+    """The folder of one run; a folder of several names them."""
+    runs = sorted(path.parent.name for path in folder.glob("*/run.sqlite")) if not (folder / "run.sqlite").exists() else []
+    if runs:
+        raise UsageError(f"{folder} holds {len(runs)} runs; name one of them: {', '.join(str(folder / name) for name in runs[:5])}")
+    return folder
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -45,6 +45,8 @@ def forecast(
         return 0
     rows = [(name.replace("_", " "), *_shown(name, one), UNITS[name]) for name, one in found.totals.items()]
     show_table(f"one run of {slug} on {scenario.model}", ["what", "mean", "95 % interval", "unit"], rows, numbers=[1], folds=[3])
+    if pilot.early:
+        say(f"some pilots ended early: the upper bounds are those of a run that lasts all {pilot.horizon} ticks", style="yellow")
     say(f"from {runs} pilot runs on a scripted model ({min(pilot.ticks)} to {max(pilot.ticks)} ticks); a real run may end sooner or later")
     return 0
 

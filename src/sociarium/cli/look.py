@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sociarium.cli.console import clean, emit_json, finite, say, show_table
+from sociarium.cli.console import clean, emit_json, finite, one_run, say, show_table
 from sociarium.scenarios import catalogue
 
 Json = Annotated[bool, Parameter(negative=(), help="machine-readable output")]
@@ -45,7 +45,7 @@ def doctor(run: Path, *, json: Json = False) -> int:
     from sociarium.record.connection import connect_reader
     from sociarium.record.doctor import doctor as examine
 
-    if not (run / "run.sqlite").exists():
+    if not (one_run(run) / "run.sqlite").exists():
         connect_reader(run)  # its one clear error
     findings = examine(run)
     if json:

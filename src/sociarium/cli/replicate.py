@@ -27,6 +27,8 @@ def replicate(
     card = catalogue.card(slug)
     place = data or (Path(named) if (named := os.environ.get("SOCIARIUM_DATA")) else None)
     results = asyncio.run(run_claims(card, checks_of(catalogue.claims(slug)), seeds=range(seeds), model=model, strong=strong, data=place))
+    unread = [result for result in results if result.verdict == "needs data"]
+    results = [result for result in results if result.verdict != "needs data"]
     if json:
         emit_json(replication(card, results))
     else:
@@ -37,6 +39,8 @@ def replicate(
             f"of {len(results)} claims {held} hold, {failed} fail, {len(results) - held - failed} not checked",
             style="green" if not failed else "red",
         )
+    if unread and not json:
+        say(f"{len(unread)} more need reference data (--data FOLDER): {', '.join(result.id for result in unread)}", style="dim")
     return 1 if any(result.verdict == "fails" for result in results) else 0
 
 

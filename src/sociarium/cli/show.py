@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sociarium.cli.console import emit_json, finite, number, say, show_table
+from sociarium.cli.console import emit_json, finite, number, one_run, say, show_table
 from sociarium.kernel.errors import SociariumError, UsageError
 from sociarium.lab import running
 from sociarium.lab.scenario import Scenario
@@ -34,7 +34,7 @@ def show(
         raise UsageError(f"--rows is {rows}; it must be at least 1")
     if plot is not None and plot.suffix not in (".png", ".svg", ".pdf"):
         raise UsageError(f"{plot} must end in .png, .svg or .pdf")
-    held = _held(run)
+    held = _held(one_run(run))
     tables = frames(run)
     try:
         if sql is not None:

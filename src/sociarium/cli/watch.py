@@ -122,6 +122,9 @@ def summarise(scenario: Scenario, finished: list[Finished]) -> None:
     rows: list[tuple[object, ...]] = []
     for name in scenario.headline:
         found = [np.asarray(f.last.measures[name], np.float64) for f in finished if f.last and name in f.last.measures]
+        found = [one[~np.isnan(one)] for one in found]
+        if len(finished) > 1:  # a replicate is one observation, however many worlds it has side by side
+            found = [one.mean(keepdims=True) for one in found if len(one)]
         values = np.concatenate(found) if found else np.empty(0)
         values = values[~np.isnan(values)]
         if len(values) == 0:
@@ -131,7 +134,7 @@ def summarise(scenario: Scenario, finished: list[Finished]) -> None:
         else:
             interval = mean_interval(values)
             rows.append((name, number(interval.estimate), f"{number(interval.low)} to {number(interval.high)}", len(values)))
-    show_table("what came of it", ["measure", "mean", "95 % interval", "runs"], rows, numbers=[1, 3])
+    show_table("what came of it", ["measure", "mean", "95 % interval", "runs" if len(finished) > 1 else "worlds"], rows, numbers=[1, 3])
     turns: dict[str, int] = {}
     for one in finished:
         for status, count in one.summary.turns.items():

@@ -105,12 +105,16 @@ class Activity(Calendar):
     def __init__(self, phases: Sequence[Phase], profile: ArrayLike, *, step: Microseconds, duration: Microseconds, start: int = 0) -> None:
         super().__init__(phases, step=step, duration=duration, start=start)
         self.profile = np.asarray(profile, np.float64)
-        if self.profile.shape[-1] != 24 or self.profile.min() < 0 or self.profile.max() > 1:
+        if self.profile.shape[-1:] != (24,) or self.profile.ndim > 2 or not ((self.profile >= 0) & (self.profile <= 1)).all():
             raise UsageError("an activity profile has 24 probabilities, one an hour, each from 0 to 1")
 
     def awake(self, number: int, now: Microseconds) -> AgentIds:
         everyone = self.world.awake()
         chance = self.profile[..., self.hour(now)]
+        if chance.ndim and len(everyone) and int(everyone.max()) >= len(chance):
+            raise UsageError(
+                f"the activity profile is for {len(chance)} agents, but agent {int(everyone.max())} is here; give it a row too"
+            )
         drawn = self.world.randomness.stream("activity", number).uniform(everyone)
         return everyone[drawn < (chance if chance.ndim == 0 else chance[everyone])]
 

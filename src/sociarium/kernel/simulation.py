@@ -172,7 +172,7 @@ class Simulation:
         for intervention in due:
             outcome = self.world.operate(intervention.operation, intervention.arguments)
             ledger.record.interventions.append({"operation": intervention.operation, "arguments": dict(intervention.arguments)})
-            ledger.report(intervention.operation.partition(".")[0], outcome, None)
+            self.watched(ledger.report(intervention.operation.partition(".")[0], outcome, None))
         self.minds.settle()
         self.close("intervention", ledger)
 
@@ -191,7 +191,8 @@ class Simulation:
 
     def fork(self) -> Simulation:
         """A copy in memory that goes its own way: what-if, planning, trees. It keeps no record. It shares the door, under addresses
-        of its own and with the same draws: what is asked as it was here is not paid for again.
+        of its own and with the same draws: what is asked as it was here is not paid for again. Forks are told apart by their order
+        within a tick, so a mind whose lanes go at their own pace must not fork inside a turn.
         """
         self._forks += 1
         memo: dict[int, Any] = {id(self.on_tick): [], id(self.on_events): []}

@@ -60,17 +60,22 @@ class Phase:
 
 
 class Door(Protocol):
-    """What reaches models, judges, people and tools: requests in, typed replies out, all of it journalled."""
+    """What reaches models, judges, people and tools: requests in, typed replies out, all of it journalled.
 
-    async def ask(self, request: Any, address: Address, *, route: str = "default") -> Any: ...
+    ``drawn_at``: the address whose draw a sampled request takes, where it is not its own (a fork's origin).
+    """
 
-    async def ask_all(self, requests: Sequence[Any], address: Address, *, route: str = "default") -> list[Any]: ...
+    async def ask(self, request: Any, address: Address, *, route: str = "default", drawn_at: Address | None = None) -> Any: ...
+
+    async def ask_all(
+        self, requests: Sequence[Any], address: Address, *, route: str = "default", drawn_at: Address | None = None
+    ) -> list[Any]: ...
 
 
 class ForkedDoor:
     """A fork's way to the door: its replies have addresses of their own, and the draws of the run it was forked from."""
 
-    def __init__(self, door: Any, name: str) -> None:
+    def __init__(self, door: Door, name: str) -> None:
         self.door, self.name = door, name
 
     async def ask(self, request: Any, address: Address, *, route: str = "default", drawn_at: Address | None = None) -> Any:

@@ -162,7 +162,7 @@ class World:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        self.clock = Clock(int(state["clock"]["tick"]), int(state["clock"]["time"]))
+        self.clock.tick, self.clock.time = int(state["clock"]["tick"]), int(state["clock"]["time"])
         self.active = np.array(state["active"], np.bool_)
         self.groups = len(self.active)
         self.population.load(state["population"])

@@ -2,8 +2,9 @@
 of each kind to the real model tells what such a call costs.
 
 A total is the sum over kinds of question (labels) of calls times cost a call. Its interval is that of a new run among the pilots
-(Student's t for one further observation). Scripted replies are drawn from the reply schemas, so a run whose length hangs on what
-a real model would decide may fall outside; the error is told after the run.
+(Student's t for one further observation). Scripted replies are drawn from the reply schemas, so pilots say nothing about how long a
+run lasts whose end hangs on what a model decides: where a pilot ends before the horizon, the upper bound is that of a run to the
+horizon at the dearest rate of all pilots.
 """
 
 from __future__ import annotations
@@ -48,6 +49,12 @@ class Pilot:
     ticks: list[int] = field(default_factory=list[int])
     examples: dict[str, tuple[Request, str]] = field(default_factory=dict[str, tuple[Request, str]])  # label -> request, route
     costs: dict[str, Cost] = field(default_factory=dict[str, Cost])
+    horizon: int | None = None  # the most ticks a run can have
+
+    @property
+    def early(self) -> bool:
+        """Whether a pilot ended before the horizon: then a real run may last longer than any pilot."""
+        return self.horizon is not None and min(self.ticks) < self.horizon
 
 
 class _Listening:
@@ -58,13 +65,15 @@ class _Listening:
         self.counts: dict[str, int] = {}
         self.spent: dict[str, list[Usage]] = {}
 
-    async def ask(self, request: Request, address: Address, *, route: str = "default") -> Reply:
-        reply = await self.service.ask(request, address, route=route)
+    async def ask(self, request: Request, address: Address, *, route: str = "default", drawn_at: Address | None = None) -> Reply:
+        reply = await self.service.ask(request, address, route=route, drawn_at=drawn_at)
         self._note(request, address, route, reply)
         return reply
 
-    async def ask_all(self, requests: Sequence[Request], address: Address, *, route: str = "default") -> list[Reply]:
-        replies = await self.service.ask_all(requests, address, route=route)
+    async def ask_all(
+        self, requests: Sequence[Request], address: Address, *, route: str = "default", drawn_at: Address | None = None
+    ) -> list[Reply]:
+        replies = await self.service.ask_all(requests, address, route=route, drawn_at=drawn_at)
         for request, reply in zip(requests, replies, strict=True):
             self._note(request, address, route, reply)
         return replies
@@ -82,7 +91,7 @@ async def pilot_of(scenario: Scenario, seed: int, *, runs: int = 5) -> Pilot:
     routes = scenario.routes()
     if not routes:
         raise UsageError(f"{scenario.slug} calls no model as it is set: it costs nothing. Name one with --model")
-    pilot, spent = Pilot(), dict[str, list[Usage]]()
+    pilot, spent = Pilot(horizon=scenario.total_ticks()), dict[str, list[Usage]]()
     for number in range(runs):
         own = seed + 1_000_003 * (number + 1)  # apart from the seeds that people use
         backend: Backend = open_scripted("scripted:schema")
@@ -130,6 +139,9 @@ def forecast_of(pilot: Pilot, costs: Mapping[str, Cost] | None = None, *, confid
     for name in QUANTITIES if costs else QUANTITIES[:3]:
         each = [sum(count * _unit(given[label], name) for label, count in run.items()) for run in pilot.runs]
         totals[name] = _next(np.array(each, np.float64), confidence)
+        if pilot.early and pilot.horizon is not None:  # no pilot says how soon a real run ends: up to the horizon, at the dearest rate
+            dearest = max(total / ticks for total, ticks in zip(each, pilot.ticks, strict=True))
+            totals[name] = replace(totals[name], high=max(totals[name].high, dearest * pilot.horizon))
     ticks = max(pilot.ticks)
     return Forecast(ticks, len(pilot.runs), confidence, totals)
 

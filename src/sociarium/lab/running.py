@@ -31,6 +31,7 @@ from sociarium.record.branching import branch as branch_record
 from sociarium.record.manifest import build_manifest
 from sociarium.record.run import RunRecord
 from sociarium.record.totals import totals
+from sociarium.record.tree import survey
 
 Lookup = Callable[[str], type[Scenario]]
 FORCED_STOP = 2  # Ctrl-C pressed so often: stop at once
@@ -117,6 +118,7 @@ async def branch(
         manifest = parent.manifest
     scenario, seed = of_manifest(manifest, find)
     changed = scenario.changed(settings)
+    _refuse_unapplied(scenario, changed, seed, at)
     planned = _planned(manifest)
     backends = opened(changed, options)
     models = {route: {"spec": changed.routes()[route], "facts": asdict(b.facts)} for route, b in backends.items()}
@@ -130,6 +132,22 @@ async def branch(
     record = branch_record(folder, target, at, changed.parameters(), manifest=facts)
     begin = await _shared_past(record, seed, find, options)
     return await _carry_on(changed, seed, record, backends, replace(options, interventions=given), begin=begin)
+
+
+def _refuse_unapplied(scenario: Scenario, changed: Scenario, seed: int, at: int) -> None:
+    """A branch goes on from its parent's state, so it cannot change how a run begins, nor what was due before: UsageError."""
+    if at == 0 or changed == scenario:
+        return
+    old, new = scenario.build(seed), changed.build(seed)
+    names = ", ".join(n for n, v in changed.parameters().items() if v != scenario.parameters()[n])
+    start_anew = f"Start a new run instead: sociarium run {scenario.slug} --set ..."
+    if old.world.groups != new.world.groups or survey(old.world.population.state()).digest != survey(new.world.population.state()).digest:
+        raise UsageError(f"a branch at tick {at} goes on with the agents there are, and {names} changes who they are. {start_anew}")
+    before = [[i for i in simulation.interventions if i.tick < at] for simulation in (old, new)]
+    if before[0] != before[1]:
+        raise UsageError(f"a branch at tick {at} comes too late for what {names} plans before it. {start_anew}")
+    if (horizon := changed.total_ticks()) is not None and horizon < at:
+        raise UsageError(f"a branch at tick {at} lies beyond the {horizon} ticks that {names} allows. Branch earlier")
 
 
 def _past_of(manifest: Mapping[str, Any], at: int) -> list[dict[str, Any]]:

@@ -187,14 +187,16 @@ class _Eavesdropper:
         self.door = door
         self.audit = audit
 
-    async def ask(self, request: Any, address: Address, *, route: str = "default") -> Any:
+    async def ask(self, request: Any, address: Address, *, route: str = "default", drawn_at: Address | None = None) -> Any:
         self.look(request, address)
-        return await self.door.ask(request, address, route=route)
+        return await self.door.ask(request, address, route=route, drawn_at=drawn_at)
 
-    async def ask_all(self, requests: Sequence[Any], address: Address, *, route: str = "default") -> list[Any]:
+    async def ask_all(
+        self, requests: Sequence[Any], address: Address, *, route: str = "default", drawn_at: Address | None = None
+    ) -> list[Any]:
         for request in requests:
             self.look(request, address)
-        return await self.door.ask_all(requests, address, route=route)
+        return await self.door.ask_all(requests, address, route=route, drawn_at=drawn_at)
 
     def look(self, request: Any, address: Address) -> None:
         asker, _, number = address.asker.partition(":")

@@ -13,11 +13,12 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.protocols import Usage
 from sociarium.models.backends.invent import Invention
-from sociarium.models.request import BackendFacts, Prices, Reply, Request, request_id
+from sociarium.models.request import BackendFacts, Prices, Reply, Request, facts_digest, key_from, request_id
 from sociarium.models.spec import Options, split
 
 Script = Callable[[Request, int | None], Reply | str]
@@ -61,6 +62,7 @@ class ScriptedBackend:
         self.calls = 0
         self.flying = 0
         self.most = 0
+        self.log: Path | None = None  # the key of every request that arrives is written here, one a line
 
     @property
     def facts(self) -> BackendFacts:
@@ -69,6 +71,9 @@ class ScriptedBackend:
     async def complete(self, request: Request, draw: int | None) -> Reply:
         self.calls += 1
         self.flying += 1
+        if self.log is not None:
+            with self.log.open("a", encoding="ascii") as book:
+                book.write(key_from(facts_digest(self._facts), request_id(request, draw)) + "\n")
         self.most = max(self.most, self.flying)
         try:
             if self._delay is not None:
@@ -95,7 +100,7 @@ def open_scripted(spec: str) -> ScriptedBackend:
     """The backend of ``scripted:NAME?delay=SECONDS&spread=S&seed=N&parallel=N&...``.
 
     ``delay`` is the mean of an exponential distribution (``spread=0``: always the mean), drawn from ``seed`` and the request,
-    so replies come back shuffled, in the same order each time.
+    so replies come back shuffled, in the same order each time. ``log=FILE`` writes the key of every request that arrives.
     """
     name, options = split(spec, spec.removeprefix("scripted:"))
     make = _SCRIPTS.get(name or "schema")
@@ -107,14 +112,17 @@ def open_scripted(spec: str) -> ScriptedBackend:
     seed = options.peek("seed", int, 0)
     parallel = options.take("parallel", int, 4096, least=1)
     prices = Prices(options.take("price", float, 0.0, least=0.0), 0.0, options.take("price_completion", float, 0.0, least=0.0))
+    log = options.take("log", str, "")
     script = make(options)
     options.take("seed", int, 0)  # of the delays, where the script has no use for it
     options.done()
     delay = None if mean == 0.0 else random_delay(mean, seed, spread)
-    return ScriptedBackend(script, delay=delay, tag=tag.removesuffix("?"), parallel=parallel, prices=prices)
+    backend = ScriptedBackend(script, delay=delay, tag=tag.removesuffix("?"), parallel=parallel, prices=prices)
+    backend.log = Path(log) if log else None
+    return backend
 
 
-_TIMING = ("delay", "spread", "parallel", "price", "price_completion")  # what changes no reply is no part of the model's digest
+_TIMING = ("delay", "spread", "parallel", "log", "price", "price_completion")  # what changes no reply is no part of the model's digest
 
 
 def random_delay(mean: float, seed: int, spread: float = 1.0) -> Delay:

@@ -4,7 +4,8 @@
 ``build(seed)`` gives a simulation; its own minds are set aside, and each present agent of ``group`` becomes a player.
 
 Observations are flat vectors of the numeric columns that an agent sees, in order of environment and column (``env.columns`` names
-them); columns of text are left out. An action with one argument is that argument's space; with more, a ``Dict``; where several
+them); columns of text are left out, and what is missing (nan: nothing played yet) is 0, for a space holds no nan. An action with
+one argument is that argument's space; with more, a ``Dict``; where several
 actions exist, a ``Dict`` of ``action`` (which one; the last number is none) and the arguments of each. Private text is sent empty.
 """
 
@@ -124,7 +125,7 @@ class Episode:
             return {}
         columns = [np.asarray(part[name]) for part in self.seen.parts.values() for name in part if _numeric(part[name])]
         rows = len(self.seen.turn.agents)
-        table = [np.asarray(column, np.float64).reshape(rows, -1) for column in columns]
+        table = [np.nan_to_num(np.asarray(column, np.float64), nan=0.0).reshape(rows, -1) for column in columns]
         together = np.concatenate(table, axis=1) if table else np.zeros((rows, 0))
         return dict(zip(self.seen.turn.agents.tolist(), together, strict=True))
 

@@ -86,6 +86,9 @@ class Lease:
     tokens: int = 0
     money: int = 0
 
+    def __add__(self, other: Lease) -> Lease:
+        return Lease(self.calls + other.calls, self.tokens + other.tokens, self.money + other.money)
+
 
 class Journal(Protocol):
     """The durable side of the one door through which everything from outside enters."""
@@ -155,8 +158,7 @@ class NoJournal:
             self._spent = self._spent + entry.usage
 
     async def lease(self, lease: Lease) -> None:
-        old = self._leased
-        self._leased = Lease(old.calls + lease.calls, old.tokens + lease.tokens, old.money + lease.money)
+        self._leased = self._leased + lease
 
     def leased(self) -> Lease:
         return self._leased

@@ -86,8 +86,7 @@ class RunJournal:
         fields = (int(lease.calls), int(lease.tokens), int(lease.money))
         statement = "INSERT INTO leases (calls, tokens, money, seal) VALUES (?,?,?,?)"
         await self._writing().run(lambda connection: connection.execute(statement, (*fields, seal(*fields))) and None)
-        old = self._leased
-        self._leased = Lease(old.calls + fields[0], old.tokens + fields[1], old.money + fields[2])
+        self._leased = self._leased + Lease(*fields)
 
     def leased(self) -> Lease:
         return self._leased

@@ -55,8 +55,7 @@ class MemoryJournal:
             self._spent = self._spent + entry.usage
 
     async def lease(self, lease: Lease) -> None:
-        old = self._leased
-        self._leased = Lease(old.calls + lease.calls, old.tokens + lease.tokens, old.money + lease.money)
+        self._leased = self._leased + lease
 
     def leased(self) -> Lease:
         return self._leased

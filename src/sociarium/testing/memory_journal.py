@@ -42,8 +42,7 @@ class MemoryJournal:
 
     async def lease(self, lease: Lease) -> None:
         await asyncio.sleep(self.delay)
-        old = self._leased
-        self._leased = Lease(old.calls + lease.calls, old.tokens + lease.tokens, old.money + lease.money)
+        self._leased = self._leased + lease
         self.log.append(("lease", lease))
 
     def leased(self) -> Lease:

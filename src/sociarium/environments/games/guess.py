@@ -91,10 +91,7 @@ class GuessAverage(ColumnarEnvironment):
 
     def lanes(self, phase: Phase, awake: AgentIds, moment: Moment) -> Lanes:
         """A part is a lane."""
-        parts = self._parts()
-        if len(parts) == 1:
-            return Lanes.by(moment, awake, np.broadcast_to(np.int64(0), awake.shape))
-        return Lanes.by(moment, awake, parts.part if len(awake) == len(parts.part) else parts.part[awake])
+        return self._parts().lanes(moment, awake)
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:
         """winner of the last round (nan in the first), round (from 1)."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.population import Population
+from sociarium.kernel.turn import Lanes, Moment
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -26,6 +27,12 @@ class Partition:
     part: Ints  # (agents,); also of agents that have left, so that numbers stay
     group: Ints  # the group of each part, ascending, (parts,)
     width: int  # agents in each part, where all have the same and sit one after another; else 0
+
+    def lanes(self, moment: Moment, awake: Ints) -> Lanes:
+        """Each part as a lane."""
+        if len(self) == 1:
+            return Lanes.by(moment, awake, np.broadcast_to(np.int64(0), awake.shape))
+        return Lanes.by(moment, awake, self.part if len(awake) == len(self.part) else self.part[awake])
 
     @classmethod
     def of(cls, population: Population, column: str | None) -> Partition:

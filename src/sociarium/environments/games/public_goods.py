@@ -94,10 +94,7 @@ class PublicGoods(ColumnarEnvironment):
         return tuple(bounded(spec, "amount", high=self.rules.endowment) for spec in super().actions())
 
     def lanes(self, phase: Phase, awake: AgentIds, moment: Moment) -> Lanes:
-        parts = self._parts()
-        if len(parts) == 1:
-            return Lanes.by(moment, awake, np.broadcast_to(np.int64(0), awake.shape))
-        return Lanes.by(moment, awake, parts.part if len(awake) == len(parts.part) else parts.part[awake])
+        return self._parts().lanes(moment, awake)
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:
         """endowment, round, and of the last round (nan before it): contributed (own), average (of the team), payoff."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -13,7 +14,7 @@ from sociarium.environments.wording import number
 from sociarium.kernel.errors import UsageError
 from sociarium.minds.language import builtin
 from sociarium.minds.prompts import PromptPack
-from sociarium.scenarios.govsim.game import HARVESTER, HERE, CommonsGame
+from sociarium.scenarios.govsim.game import HERE, CommonsGame
 from sociarium.scenarios.govsim.scenario import GovSim
 
 OWN = Path(__file__).parent
@@ -58,16 +59,11 @@ class GovSimRepro(CommonsGame):
     def rules(self) -> CommonsRules:
         if self.scenario != "trash":
             return super().rules()
-        return CommonsRules.trash(
+        return replace(
+            super().rules(),
             growth=Adding(self.trash_growth, self.capacity),
             collapse=LostAbove(self.overfull),
-            capacity=self.capacity,
-            initial=self.capacity,
-            allocation=self.allocation,
-            horizon=self.months,
-            universalization=self.inject_universalization,
-            public_reports=self.language != "none_and_no_obs",
-            harvesters=(HARVESTER,),
+            cost_per_unit=CommonsRules.trash().cost_per_unit,
         )
 
     def rule_values(self) -> dict[str, str | int | float]:

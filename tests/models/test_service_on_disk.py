@@ -8,12 +8,15 @@ import pytest
 
 from sociarium.kernel.content import Block, Layer
 from sociarium.kernel.errors import BudgetSpent, ReplayMismatch
-from sociarium.kernel.protocols import Address
+from sociarium.kernel.protocols import Address, Usage
+from sociarium.models.backend import CallFailed
+from sociarium.models.backends.scripted import ScriptedBackend
 from sociarium.models.budget import BudgetLimits
 from sociarium.models.opening import open_backend
-from sociarium.models.request import Request, Sampling
+from sociarium.models.request import Reply, Request, Sampling
 from sociarium.models.retry import RetryPolicy
 from sociarium.models.service import ModelService
+from sociarium.record.frames import frames
 from sociarium.record.run import RunRecord
 
 RULES = Block("Rules. " * 50, layer=Layer.SHARED)
@@ -83,3 +86,30 @@ async def test_a_budget_holds_over_sessions(tmp_path):
         replies, more = await talk(record, range(1, 200, 2), budget=BudgetLimits(calls=500))
         assert not any(isinstance(reply, BaseException) for reply in replies)
         assert record.journal.spent().calls <= 50 + more
+
+
+async def test_reasoning_and_the_endpoint_are_kept_beside_the_reply_and_never_in_it(tmp_path):
+    usage, answers = Usage(1, 10, 4, 9, reasoning_tokens=6), iter([True, False])
+
+    def answer(request, drawn):
+        if next(answers):
+            failed = CallFailed("server_error", "oops", retryable=True, usage=Usage(1, reasoning_tokens=2))
+            failed.endpoint = "http://a/v1"
+            raise failed
+        return Reply(text="ten", usage=usage, endpoint="http://b/v1")
+
+    with RunRecord.create(tmp_path / "run", {}) as record:
+        door = ModelService({"default": ScriptedBackend(answer)}, journal=record.journal, seed=1, retry=QUICK)
+        reply = await door.ask(Request((RULES,)), Address(0, "act", 0, 0, "agent:1", "act"))
+        assert reply.usage.reasoning_tokens == door.summary()["reasoning_tokens"] == 8
+        assert door.summary()["endpoints"] == {"http://b/v1": 1}
+    with RunRecord.open(tmp_path / "run", mode="read") as record:
+        entry = record.journal.find(Address(0, "act", 0, 0, "agent:1", "act"))
+        assert entry.usage.reasoning_tokens == 8
+        assert [(note["kind"], note["endpoint"]) for note in entry.attempts] == [
+            ("server_error", "http://a/v1"),
+            ("answered", "http://b/v1"),
+        ]
+        assert entry.reply == {"status": "ok", "finish": "stop", "text": "ten"}
+    calls = frames(tmp_path / "run").calls()
+    assert (calls["reasoning_tokens"][0], calls["attempts"][0]) == (8, 1)

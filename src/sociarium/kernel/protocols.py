@@ -36,7 +36,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was spent. ``money`` is in millionths of a US dollar, so that sums are exact."""
+    """What was spent. ``money`` is in millionths of a US dollar, so that sums are exact.
+
+    ``cached_tokens`` are those of the prompt that a server read from its cache, ``reasoning_tokens`` those of the completion that
+    nobody saw: parts of their wholes, never beside them.
+    """
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -44,6 +48,7 @@ class Usage:
     completion_tokens: int = 0
     money: int = 0
     seconds: float = 0.0
+    reasoning_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -53,6 +58,7 @@ class Usage:
             self.completion_tokens + other.completion_tokens,
             self.money + other.money,
             self.seconds + other.seconds,
+            self.reasoning_tokens + other.reasoning_tokens,
         )
 
     @property
@@ -66,7 +72,8 @@ class JournalEntry:
 
     ``request["blocks"]`` is a list of dicts as ``dataclasses.asdict(Block)`` gives them (the record stores each block once).
     ``key`` is hex. ``source`` is ``live``, ``cache`` (another run's reply, copied in) or ``shared`` (asked once with an
-    equal fixed request in flight).
+    equal fixed request in flight). ``attempts`` notes each failed attempt; a last note of kind ``answered`` says what is known of
+    the good one beside its reply: the endpoint that served it, the tokens of reasoning.
     """
 
     address: Address

@@ -18,6 +18,7 @@ from sociarium.models.request import Reply, Request
 from sociarium.models.retry import TIMEOUTS, UNBILLED, RetryPolicy
 from sociarium.models.structured import clean, parse, repeats
 from sociarium.models.tally import Tally
+from sociarium.models.tracing import UNTRACED, Spans
 
 DECLINING = frozenset({"content_filter", "refusal"})
 LONGEST_ERROR = 500  # characters of a message that is kept
@@ -26,7 +27,7 @@ CHARACTERS_A_TOKEN = 64  # no tokenizer writes more; a reply beyond it is not th
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply as its asker gets it, as it is journalled, and the failed attempts before it."""
+    """A reply as its asker gets it, as it is journalled, and notes of the failed attempts before it and of the good one."""
 
     reply: Reply
     plain: Plain
@@ -46,12 +47,13 @@ class _Course:
 class Attempts:
     """Makes live calls for a service."""
 
-    def __init__(self, journal: Journal, budget: Budget, tally: Tally, clock: Clock, retry: RetryPolicy) -> None:
+    def __init__(self, journal: Journal, budget: Budget, tally: Tally, clock: Clock, retry: RetryPolicy, spans: Spans = UNTRACED) -> None:
         self.journal = journal
         self.budget = budget
         self.tally = tally
         self.clock = clock
         self.retry = retry
+        self.spans = spans
         self._stopped = asyncio.Event()
         self._flying = 0
         self._empty = asyncio.Event()
@@ -97,14 +99,16 @@ class Attempts:
                 await self.journal.started(address, key)
                 begun = loop.time()
                 spent = cost  # until we know better: a call that is torn off may have been billed
-                reply = await channel.complete(request, drawn, self.clock)
-                seconds = loop.time() - begun
-                usage = _billed(reply, channel)
-                spent = Cost(1, usage.tokens, usage.money)
-                course.usage += replace(usage, calls=1, seconds=seconds)
-                self.tally.call(usage, seconds)
-                good = True
-                return _accepted(reply, request, question)
+                with self.spans.attempt(request, drawn, address, channel.facts, course.failures + course.refusals + 1) as span:
+                    reply = await channel.complete(request, drawn, self.clock)
+                    seconds = loop.time() - begun
+                    usage = _billed(reply, channel)
+                    span.answered(reply, usage)
+                    spent = Cost(1, usage.tokens, usage.money)
+                    course.usage += replace(usage, calls=1, seconds=seconds)
+                    self.tally.call(usage, seconds, reply.endpoint)
+                    good = True
+                    return _accepted(reply, request, question)
             except CallFailed as failure:
                 if not good:  # what came was refused by our own checks otherwise: it is billed already
                     spent = self._billed_failure(failure, request, channel, course, cost)
@@ -143,7 +147,8 @@ class Attempts:
         else:
             course.failures += 1
         self.tally.failed[failure.kind] += 1
-        course.notes.append({"kind": failure.kind, "error": _message(failure)})
+        where = {"endpoint": failure.endpoint} if failure.endpoint else {}
+        course.notes.append({"kind": failure.kind, "error": _message(failure), **where})
         wait = self.retry.again(failure, address, course.failures, course.refusals)
         if wait is not None:
             self.tally.retries[failure.kind] += 1
@@ -197,7 +202,8 @@ def _accepted(reply: Reply, request: Request, question: str) -> Reply:
 
 def _final(reply: Reply, request: Request, course: _Course) -> Answer:
     text = clean(reply.text)
-    reply = replace(reply, text=text, usage=course.usage, model=clean(reply.model)[:200], echo="")
+    _note_answered(reply, course)
+    reply = replace(reply, text=text, usage=course.usage, model=clean(reply.model)[:200], echo="", endpoint="")
     if reply.status is Status.DECLINED:
         return _unusable(reply, Status.DECLINED, clean(reply.error) or "the model declined to answer", course)
     if request.kind != "complete":
@@ -215,6 +221,15 @@ def _final(reply: Reply, request: Request, course: _Course) -> Answer:
     return _unusable(replace(reply, text=text), Status.MALFORMED, parsed.error + cut, course)
 
 
+def _note_answered(reply: Reply, course: _Course) -> None:
+    """What is known of the good attempt, and is no part of its reply."""
+    told: dict[str, Any] = {"endpoint": reply.endpoint} if reply.endpoint else {}
+    if course.usage.reasoning_tokens:
+        told["reasoning_tokens"] = course.usage.reasoning_tokens
+    if told:
+        course.notes.append({"kind": "answered", **told})
+
+
 def _made(reply: Reply, course: _Course) -> Answer:
     reply = replace(reply, status=Status.OK, error="")
     return Answer(reply, reply.plain(), course.notes)
@@ -227,6 +242,8 @@ def _unusable(reply: Reply, status: Status, error: str, course: _Course) -> Answ
 
 
 def _lost(failure: CallFailed, course: _Course) -> Answer:
+    if course.notes and course.usage.reasoning_tokens:
+        course.notes[-1] = {**course.notes[-1], "reasoning_tokens": course.usage.reasoning_tokens}
     status = Status.TIMED_OUT if failure.kind in TIMEOUTS else Status.FAILED
     reply = Reply(status, error=f"{failure.kind}: {_message(failure)}"[:LONGEST_ERROR], finish="error", usage=course.usage)
     return Answer(reply, reply.plain(), course.notes)

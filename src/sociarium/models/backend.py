@@ -14,12 +14,13 @@ class CallFailed(Exception):
 
     ``kind`` is a stable word for the attempt log: rate_limited, server_error, unavailable, context_too_long, unauthorised,
     connect_timeout, read_timeout, reset, truncated, wrong_shape, misaligned, empty, bad_request. ``usage`` is what the failed attempt
-    was billed, where the backend knows it.
+    was billed, where the backend knows it, ``endpoint`` the server that failed, where there are several.
     """
 
     def __init__(self, kind: str, message: str, *, retryable: bool, retry_after: float | None = None, usage: Usage | None = None) -> None:
         super().__init__(message)
         self.usage = usage
+        self.endpoint = ""
         self.kind = kind
         self.retryable = retryable
         self.retry_after = retry_after
@@ -35,6 +36,16 @@ class Backend(Protocol):
     async def complete(self, request: Request, draw: int | None) -> Reply: ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A backend whose facts are known only once its server was asked. ``prepare`` comes before ``facts`` is read; again does no harm.
+
+    Raises ``ModelError`` where no server answers, or one that serves something else.
+    """
+
+    async def prepare(self) -> None: ...
 
 
 @runtime_checkable

@@ -76,6 +76,7 @@ class Reply:
     model: str = ""  # what the backend says it is
     usage: Usage = field(default_factory=Usage)
     echo: str = ""  # the id (``request_id``) of the request this answers, where the backend can tell; checked, not journalled
+    endpoint: str = ""  # the server that answered, where there are several; noted with the attempts, never part of the reply
 
     @property
     def good(self) -> bool:

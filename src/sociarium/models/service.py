@@ -33,6 +33,7 @@ from sociarium.models.request import Reply, Request, draw, key_from, request_id
 from sociarium.models.retry import RetryPolicy
 from sociarium.models.schema import check_schema
 from sociarium.models.tally import Tally
+from sociarium.models.tracing import Spans, spans_by_environment
 
 REUSED = frozenset({"ok", "repaired", "declined", "malformed"})  # a timeout or a failure is no reply: it is not copied in
 MOST_SCHEMAS = 1_000  # that are remembered as checked
@@ -44,7 +45,7 @@ class ModelService:
 
     ``routes`` names backends: ``"default"``, and others that a scenario or an agent asks for. Two routes to one backend
     object share its limiter. ``timeout``: seconds for one attempt. ``concurrency``: the most calls in flight to one backend
-    (default: what the backend says it can use).
+    (default: what the backend says it can use). ``spans``: tracing, by default as ``SOCIARIUM_TRACE`` says.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class ModelService:
         timeout: float = 120.0,
         retry: RetryPolicy | None = None,
         concurrency: int | None = None,
+        spans: Spans | None = None,
     ) -> None:
         if "default" not in routes:
             raise UsageError(f'A model service needs a route named "default"; given: {", ".join(routes) or "none"}.')
@@ -67,7 +69,7 @@ class ModelService:
         self.budget = Budget(budget or BudgetLimits(), journal)
         self.tally = Tally()
         self._clock = Clock(timeout)
-        self._attempts = Attempts(journal, self.budget, self.tally, self._clock, retry or RetryPolicy())
+        self._attempts = Attempts(journal, self.budget, self.tally, self._clock, retry or RetryPolicy(), spans or spans_by_environment())
         channels: dict[int, Channel] = {}
         for backend in routes.values():
             if id(backend) not in channels:

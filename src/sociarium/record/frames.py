@@ -20,6 +20,7 @@ from sociarium.kernel.outcomes import STATUS_NAMES
 from sociarium.record.columns import columns_of
 from sociarium.record.connection import connect_reader, reading
 from sociarium.record.files import inside
+from sociarium.record.journal import failed_attempts, reasoning_tokens
 from sociarium.record.parts import FIXED, OWN
 from sociarium.record.snapshots import load_state
 from sociarium.record.ticks import load_measure
@@ -95,11 +96,12 @@ class Frames:
         for row in self._reader.execute(query):
             reply = json.loads(row[10])
             words = (str(reply.get("status", "")), str(reply.get("text", "")), str(reply.get("error", "")))
-            rows.append((*row[:10], *words, *row[11:17], len(json.loads(row[17]))))
+            attempts = json.loads(row[17])
+            rows.append((*row[:10], *words, *row[11:17], reasoning_tokens(attempts), failed_attempts(attempts)))
         address = {"tick": int, "phase": str, "lane": int, "turn": int, "asker": str, "label": str, "number": int, "repair": int}
         spent = {"calls": int, "prompt_tokens": int, "cached_tokens": int, "completion_tokens": int, "money": int, "seconds": float}
         words = {"key": str, "source": str, "status": str, "text": str, "error": str}
-        return _frame(rows, {**address, **words, **spent, "attempts": int})
+        return _frame(rows, {**address, **words, **spent, "reasoning_tokens": int, "attempts": int})
 
     @_reads
     def measures(self) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from sociarium.kernel.errors import RecordError
-from sociarium.kernel.protocols import Address, JournalEntry, Lease, Usage
+from sociarium.kernel.protocols import Address, JournalEntry, Lease, Plain, Usage
 from sociarium.record.connection import reading
 from sociarium.record.digest import hash_bytes, hash_items, to_json
 from sociarium.record.schema import seal
@@ -198,8 +198,19 @@ def decode_entry(row: Row, block: Callable[[str], Any]) -> JournalEntry:
         dtype, shape = reply["vectors"]
         values = np.frombuffer(row[12], np.dtype(dtype)).reshape(shape)
         reply["vectors"] = values.astype(np.float64).tolist()
-    usage = Usage(row[13], row[14], row[15], row[16], row[17], row[18])
-    return JournalEntry(Address(*row[1:9]), row[9], request, reply, usage, tuple(json.loads(row[19])), row[20])
+    attempts = tuple(json.loads(row[19]))
+    usage = Usage(row[13], row[14], row[15], row[16], row[17], row[18], reasoning_tokens(attempts))
+    return JournalEntry(Address(*row[1:9]), row[9], request, reply, usage, attempts, row[20])
+
+
+def reasoning_tokens(attempts: Sequence[Plain]) -> int:
+    """Tokens of reasoning, which stand in the notes of the attempts: the tables keep their columns, and old records stay readable."""
+    return sum(int(note.get("reasoning_tokens", 0)) for note in attempts)
+
+
+def failed_attempts(attempts: Sequence[Plain]) -> int:
+    """How many of the noted attempts failed."""
+    return sum(note.get("kind") != "answered" for note in attempts)
 
 
 def place_of(address: Address) -> tuple[int, str, int, int, str, str, int, int]:

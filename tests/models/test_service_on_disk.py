@@ -110,6 +110,6 @@ async def test_reasoning_and_the_endpoint_are_kept_beside_the_reply_and_never_in
             ("server_error", "http://a/v1"),
             ("answered", "http://b/v1"),
         ]
-        assert entry.reply == {"status": "ok", "finish": "stop", "text": "ten"}
+    assert entry.reply == {"status": "ok", "finish": "stop", "text": "ten", "model": "scripted:scripted"}
     calls = frames(tmp_path / "run").calls()
     assert (calls["reasoning_tokens"][0], calls["attempts"][0]) == (8, 1)

@@ -9,8 +9,9 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
+from sociarium.kernel import extras
 from sociarium.kernel.errors import UsageError
-from sociarium.lab import extras, plots
+from sociarium.lab import plots
 from sociarium.lab.statistics import Interval
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sociarium.kernel.errors import UsageError
-from sociarium.lab.extras import optional
+from sociarium.kernel.extras import optional
 from sociarium.lab.reference import PlainMeasures, plain_measures
 
 Row = Mapping[str, Any]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sociarium.kernel.errors import UsageError
-from sociarium.lab.extras import optional
+from sociarium.kernel.extras import optional
 from sociarium.lab.statistics import Interval
 from sociarium.lab.survival import kaplan_meier
 

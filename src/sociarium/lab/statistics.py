@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sociarium.kernel.errors import UsageError
-from sociarium.lab.extras import optional
+from sociarium.kernel.extras import optional
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -18,9 +18,9 @@ from sociarium.cluster.speed import efficiency, first_return, sleeping
 from sociarium.environments.games.guessing import fixed_point, level_shares, standard_errors_from_random
 from sociarium.environments.tree import Held, Tree, TreeEvent
 from sociarium.kernel.errors import UsageError
+from sociarium.kernel.extras import optional
 from sociarium.kernel.records import TickRecord
 from sociarium.lab.claims import ClaimContext, Measured, claim
-from sociarium.lab.extras import optional
 from sociarium.lab.running import Options, in_memory
 from sociarium.lab.statistics import mean_interval
 from sociarium.scenarios.agentscope.people import attributes, people

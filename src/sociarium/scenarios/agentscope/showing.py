@@ -19,7 +19,7 @@ SHOWN = 6  # rounds drawn as histograms; of more, some evenly spread ones
 
 def draw(scenario: AgentScope, folder: Path, target: Path) -> Path:
     """One run, or several whose histograms are added and whose paths are drawn one by one."""
-    from sociarium.lab.extras import optional
+    from sociarium.kernel.extras import optional
     from sociarium.lab.plots import COLOURS, INK, STYLE
 
     runs = [folder] if (folder / "run.sqlite").exists() else sorted(path.parent for path in folder.glob("seed-*/run.sqlite"))

@@ -17,7 +17,7 @@ DRAWN = 40  # replicates up to which each is drawn as a line of its own
 
 def draw(scenario: DonorEvolution, folder: Path, target: Path) -> Path:
     """Means with 95 % intervals; a thin line a replicate where there are few."""
-    from sociarium.lab.extras import optional
+    from sociarium.kernel.extras import optional
     from sociarium.lab.plots import COLOURS, FAINT, STYLE
 
     runs = [folder] if (folder / "run.sqlite").exists() else sorted(path.parent for path in folder.glob("seed-*/run.sqlite"))

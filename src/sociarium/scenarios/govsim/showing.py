@@ -99,7 +99,7 @@ def _named(name: str) -> Any:
 
 def draw_one(game: CommonsGame, left: Floats, catches: Floats, names: list[str], target: Path) -> Path:
     """The stock of one run from month to month, and under it what every agent caught, as numbers."""
-    from sociarium.lab.extras import optional
+    from sociarium.kernel.extras import optional
     from sociarium.lab.plots import COLOURS, FAINT, INK, STYLE
 
     style, figures = optional("matplotlib.style", "plot", "drawing"), optional("matplotlib.figure", "plot", "drawing")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sociarium.cli import bench, benches
-from sociarium.cli.benches import overhead, weight
+from sociarium.cli.benches import models, overhead, weight
 
 from .conftest import Cli
 
@@ -43,6 +43,14 @@ def test_the_overhead_compares_the_same_calls(monkeypatch: pytest.MonkeyPatch, t
     assert rows[0]["reference"] > 0
     assert rows[2]["ours"] is None, "no weights, no figure"
     assert "models pull" in rows[2]["limit"]
+
+
+def test_turns_are_compared_with_raw_clients_of_the_same_server() -> None:
+    rows = models.run(turns=60, flights=(4,), delay=0.001)
+    assert all(set(row) == COLUMNS for row in rows)
+    assert {row["reference_name"] for row in rows} == {"raw streams", "aiohttp", "rounds 2 to 4"}
+    assert all(row["ours"] > 0 and row["reference"] > 0 for row in rows)
+    assert rows[-1]["limit"].count(",") == models.ROUNDS - 1, "one figure a round"
 
 
 def test_a_bench_is_shown_as_a_table_and_as_json(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def answer_of(text: str) -> bytes:
 @contextmanager
 def delayed_server(text: str, delay: float) -> Generator[str]:
     """The server in a process of its own; gives its base address, which ends in ``/v1``."""
-    command = [sys.executable, "-m", "sociarium.testing.delayed_server", "--delay", str(delay), "--text", text]
+    command = [sys.executable, __file__, "--delay", str(delay), "--text", text]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdin is not None

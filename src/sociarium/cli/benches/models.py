@@ -18,7 +18,7 @@ import gc
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,9 @@ def _compared(base: str, size: int, flight: int, delay: float) -> list[dict[str,
             goal = 1e3 / WANTED[flight] / wall[reference] if flight in WANTED else None
             speeds = f"{1e3 / wall[ours]:,.0f} a second; {1e3 / wall[reference]:,.0f} {reference}; {flight / delay:,.0f} at best"
             rows.append(_row(case, "ms", wall[ours], wall[reference], reference, goal, speeds))
-            rows.append(_row(case, "CPU ms", cpu[ours], cpu[reference], reference, WANTED_CPU / cpu[reference], f"{WANTED_CPU} CPU ms wanted"))
+            rows.append(
+                _row(case, "CPU ms", cpu[ours], cpu[reference], reference, WANTED_CPU / cpu[reference], f"{WANTED_CPU} CPU ms wanted")
+            )
     first, last = (statistics.median(one for _, one in part) for part in (taken["society"][1:4], taken["society"][-3:]))
     each = ", ".join(f"{1e3 * one / size:.2f}" for _, one in taken["society"])
     case = f"rounds 8 to 10 beside 2 to 4, {flight} in flight"
@@ -228,8 +230,8 @@ def asked_bytes(base: str) -> tuple[str, bytes]:
     """A question of the society as it goes over the line: path and body."""
     backend = open_http(f"{base}#delayed")
     shape: Shape = backend._shape  # pyright: ignore[reportPrivateUsage] - the bytes that our own backend would send
-    blocks = (Block(PAST.format(0), layer=Layer.STABLE, role="system"), Block("Guess two thirds of the mean of all guesses, between 0 and 100."))
+    blocks = (
+        Block(PAST.format(0), layer=Layer.STABLE, role="system"),
+        Block("Guess two thirds of the mean of all guesses, between 0 and 100."),
+    )
     return shape.body(Request(blocks, schema=SCHEMA, sampling=Sampling(0.8, max_tokens=64)), 12345)
-
-
-__all__ = ["Mapping", "run"]

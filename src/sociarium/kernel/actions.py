@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -276,6 +277,7 @@ def operation(doc: str) -> Callable[[Function], Function]:
     return _declare("_operation", doc, {})
 
 
+@cache
 def declared(owner: type, kind: str) -> dict[str, tuple[str, Mapping[str, Argument]]]:
     """Declared methods of a class by name, base classes first, in order of definition."""
     found: dict[str, tuple[str, Mapping[str, Argument]]] = {}

@@ -27,7 +27,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -41,6 +41,7 @@ from sociarium.kernel.errors import UsageError
 Value = str | int | float | Block | Content | None
 
 LARGEST = 256 * 1024  # bytes of one file
+MOST_KEPT = 16_384  # renderings of one prompt that are remembered
 KEYS = frozenset({"id", "version", "language", "variables", "source", "reply"})
 ROLES = ("system", "user", "assistant")
 
@@ -71,6 +72,7 @@ class Prompt:
     path: str
     parts: tuple[Part, ...]
     digest: str
+    _rendered_before: dict[tuple[Any, ...], Content] = field(default_factory=dict[tuple[Any, ...], Content], repr=False, compare=False)
 
     @classmethod
     def load(cls, path: Path | str) -> Prompt:
@@ -109,7 +111,16 @@ class Prompt:
         for name in given:
             if name not in self.variables:
                 raise UsageError(f"the prompt {self.path} has no variable {name!r}; it has {', '.join(self.variables) or 'none'}")
-        return tuple(block for part in self.parts for block in self._rendered(part, given))
+        if any(part.layer is Layer.MOVING for part in self.parts) and self.variables:
+            return tuple(block for part in self.parts for block in self._rendered(part, given))
+        # Rules and personas come back in every turn. Types are part of the key: 1 and 1.0 are equal, and worded apart.
+        key = (*given.values(), *given, *map(type, given.values()))
+        known = self._rendered_before.get(key)
+        if known is None:
+            if len(self._rendered_before) >= MOST_KEPT:
+                self._rendered_before.clear()
+            known = self._rendered_before[key] = tuple(block for part in self.parts for block in self._rendered(part, given))
+        return known
 
     def words(self, values: Mapping[str, Value] | None = None, /, **more: Value) -> str:
         """The whole prompt as one text, where role and layer do not matter (a sentence, a heading)."""

@@ -102,10 +102,10 @@ class Attempts:
                 with self.spans.attempt(request, drawn, address, channel.facts, course.failures + course.refusals + 1) as span:
                     reply = await channel.complete(request, drawn, self.clock)
                     seconds = loop.time() - begun
-                    usage = _billed(reply, channel)
+                    usage = _priced(reply.usage, channel, seconds)
                     span.answered(reply, usage)
                     spent = Cost(1, usage.tokens, usage.money)
-                    course.usage += replace(usage, calls=1, seconds=seconds)
+                    course.usage += usage
                     self.tally.call(usage, seconds, reply.endpoint)
                     good = True
                     return _accepted(reply, request, question)
@@ -201,24 +201,36 @@ def _accepted(reply: Reply, request: Request, question: str) -> Reply:
 
 
 def _final(reply: Reply, request: Request, course: _Course) -> Answer:
-    text = clean(reply.text)
     _note_answered(reply, course)
-    reply = replace(reply, text=text, usage=course.usage, model=clean(reply.model)[:200], echo="", endpoint="")
+    text, value, status, error = clean(reply.text), reply.value, Status.OK, ""
     if reply.status is Status.DECLINED:
-        return _unusable(reply, Status.DECLINED, clean(reply.error) or "the model declined to answer", course)
-    if request.kind != "complete":
-        return _made(reply, course)
-    if reply.finish == "length" and repeats(text):
-        return _unusable(reply, Status.MALFORMED, "the reply repeats itself without end", course)
-    if request.schema is None:
-        return _made(replace(reply, value=None), course)
-    if not text and reply.value is not None:
-        text = json.dumps(reply.value, ensure_ascii=False, default=str)
-    parsed = parse(text, request.schema)
-    if not parsed.error:
-        return _made(replace(reply, text=text, value=parsed.value), course)
-    cut = " (it was cut off at the limit of its length)" if reply.finish == "length" else ""
-    return _unusable(replace(reply, text=text), Status.MALFORMED, parsed.error + cut, course)
+        status, error = Status.DECLINED, clean(reply.error) or "the model declined to answer"
+    elif request.kind == "complete" and reply.finish == "length" and repeats(text):
+        status, error = Status.MALFORMED, "the reply repeats itself without end"
+    elif request.kind == "complete" and request.schema is not None:
+        if not text and value is not None:
+            text = json.dumps(value, ensure_ascii=False, default=str)
+        parsed = parse(text, request.schema)
+        value = parsed.value
+        if parsed.error:
+            cut = " (it was cut off at the limit of its length)" if reply.finish == "length" else ""
+            status, error = Status.MALFORMED, parsed.error + cut
+    elif request.kind == "complete":
+        value = None
+    good = status is Status.OK
+    final = Reply(
+        status,
+        text if good else "",
+        value if good else None,
+        reply.probabilities,
+        reply.vectors,
+        reply.finish,
+        error[:LONGEST_ERROR],
+        clean(reply.model)[:200],
+        course.usage,
+    )
+    plain = final.plain()
+    return Answer(final, plain if good else {**plain, "raw": text}, course.notes)
 
 
 def _note_answered(reply: Reply, course: _Course) -> None:
@@ -230,17 +242,6 @@ def _note_answered(reply: Reply, course: _Course) -> None:
         course.notes.append({"kind": "answered", **told})
 
 
-def _made(reply: Reply, course: _Course) -> Answer:
-    reply = replace(reply, status=Status.OK, error="")
-    return Answer(reply, reply.plain(), course.notes)
-
-
-def _unusable(reply: Reply, status: Status, error: str, course: _Course) -> Answer:
-    kept = replace(reply, status=status, text="", value=None, error=error[:LONGEST_ERROR])
-    plain: dict[str, Any] = {**kept.plain(), "raw": reply.text}
-    return Answer(kept, plain, course.notes)
-
-
 def _lost(failure: CallFailed, course: _Course) -> Answer:
     if course.notes and course.usage.reasoning_tokens:
         course.notes[-1] = {**course.notes[-1], "reasoning_tokens": course.usage.reasoning_tokens}
@@ -249,12 +250,11 @@ def _lost(failure: CallFailed, course: _Course) -> Answer:
     return Answer(reply, reply.plain(), course.notes)
 
 
-def _billed(reply: Reply, channel: Channel) -> Usage:
-    return _priced(reply.usage, channel)
-
-
-def _priced(usage: Usage, channel: Channel) -> Usage:
-    return replace(usage, calls=1, money=usage.money or money(usage, channel.facts.prices))
+def _priced(used: Usage, channel: Channel, seconds: float | None = None) -> Usage:
+    """One call's usage with its price, and its ``seconds`` where they are measured here."""
+    price = used.money or money(used, channel.facts.prices)
+    took = used.seconds if seconds is None else seconds
+    return Usage(1, used.prompt_tokens, used.cached_tokens, used.completion_tokens, price, took, used.reasoning_tokens)
 
 
 def _message(failure: CallFailed) -> str:

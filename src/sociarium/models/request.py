@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from sociarium.kernel.content import Block, Content
+from sociarium.kernel.identity import ByIdentity
 from sociarium.kernel.outcomes import Status
 from sociarium.kernel.protocols import Address, Usage
 
@@ -40,6 +41,7 @@ class Request:
     options: tuple[str, ...] = ()
     neutral: Content | None = None
     texts: tuple[str, ...] = ()
+    _id: tuple[int | None, str] | None = field(default=None, init=False, repr=False, compare=False)  # draw and ``request_id``, once known
 
     @property
     def fixed(self) -> bool:
@@ -145,18 +147,28 @@ def draw(seed: int, address: Address) -> int:
 
 def request_id(request: Request, drawn: int | None) -> str:
     """Which question this is, whoever answers it: hex. A backend that echoes it lets a misaligned answer be caught."""
-    body: list[Any] = [request.kind, [block_digest(block) for block in request.blocks], None if request.fixed else drawn]
+    drawn = None if request.fixed else drawn
+    if (known := request._id) is not None and known[0] == drawn:  # pyright: ignore[reportPrivateUsage]
+        return known[1]
+    made = hashlib.blake2b(_question(request, drawn).encode(), digest_size=16).hexdigest()
+    object.__setattr__(request, "_id", (drawn, made))
+    return made
+
+
+def _question(request: Request, drawn: int | None) -> str:
+    """The JSON list of what is asked, put together from parts, of which the schema's comes back again and again."""
+    body: list[Any] = [request.kind, [block_digest(block) for block in request.blocks], drawn]
     if request.kind == "complete":
         sampling = request.sampling
         body.append([sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.stop])
-    body.append(request.schema)
+    parts = [_SORTED(one) for one in body]
+    parts.append("null" if request.schema is None else _schema_text(request.schema))
     if request.options or request.neutral is not None:
         neutral = None if request.neutral is None else [block_digest(block) for block in request.neutral]
-        body.append([request.options, neutral])
+        parts.append(_SORTED([request.options, neutral]))
     if request.texts:
-        body.append([request.texts])
-    text = json.dumps(body, sort_keys=True, ensure_ascii=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        parts.append(_SORTED([request.texts]))
+    return f"[{', '.join(parts)}]"
 
 
 def facts_digest(facts: BackendFacts) -> str:
@@ -173,6 +185,10 @@ def key_from(model: str, question: str) -> str:
 def key_of(request: Request, facts: BackendFacts, drawn: int | None) -> str:
     """What is asked, as a hash of model digest, engine parameters, rendered blocks, schema, sampling, and draw (empty when fixed)."""
     return key_from(facts_digest(facts), request_id(request, drawn))
+
+
+_SORTED = json.JSONEncoder(sort_keys=True).encode
+_schema_text: ByIdentity[Mapping[str, Any], str] = ByIdentity(_SORTED, 4_096)
 
 
 @lru_cache(maxsize=16_384)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from sociarium.kernel.errors import RecordError
+from sociarium.kernel.identity import ByIdentity
 from sociarium.kernel.protocols import Address, JournalEntry, Lease, Plain, Usage
 from sociarium.record.connection import reading
 from sociarium.record.digest import hash_bytes, hash_items, to_json
@@ -41,6 +42,7 @@ class RunJournal:
         self._head = _head(reader, self.count)
         self._inherits = reader.execute("SELECT 1 FROM inherited LIMIT 1").fetchone() is not None
         self._spent = _spent(reader)
+        self._keys = Keys(str(key) for (key,) in reader.execute("SELECT key FROM journal UNION ALL SELECT key FROM inherited"))
         self._leased = Lease(*map(int, reader.execute("SELECT total(calls), total(tokens), total(money) FROM leases").fetchone()))
 
     def find(self, address: Address) -> JournalEntry | None:
@@ -56,6 +58,8 @@ class RunJournal:
 
     def known(self, key: str, at: Address | None = None) -> JournalEntry | None:
         """A reply under this key, this run's or an inherited one; ``at`` prefers the one at an equal address, then good ones."""
+        if key not in self._keys:
+            return None
         rows = self._reader.execute("SELECT * FROM journal WHERE key = ? ORDER BY id LIMIT 64", (key,)).fetchall()
         if self._inherits:
             rows += self._reader.execute("SELECT * FROM inherited WHERE key = ? ORDER BY id LIMIT 64", (key,)).fetchall()
@@ -78,6 +82,7 @@ class RunJournal:
         finally:
             self._pending.discard(address)
         self.touched.add(address, reply_digest(row[10], row[11]))
+        self._keys.add(entry.key)
         if entry.source == "live":
             self._spent = self._spent + entry.usage
 
@@ -180,7 +185,7 @@ def encode_entry(entry: JournalEntry) -> tuple[Row, dict[str, str]]:
     reply, vectors = _split_vectors(entry.reply)
     usage = entry.usage
     spent = (usage.calls, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, usage.money)
-    attempts = to_json([dict(attempt) for attempt in entry.attempts])
+    attempts = to_json([dict(attempt) for attempt in entry.attempts]) if entry.attempts else "[]"
     texts = (entry.key, to_json(request), to_json(reply, sort=True))
     return (*place_of(entry.address), *texts, vectors, *map(int, spent), float(usage.seconds), attempts, entry.source), blocks
 
@@ -246,10 +251,34 @@ _STARTED = "INSERT INTO started (tick, phase, lane, turn, asker, label, number, 
 
 
 def _intern(block: Any, blocks: dict[str, str]) -> str:
-    text = to_json(block)
-    digest = hash_bytes(text.encode())
+    digest, text = _encoded(block)
     blocks[digest] = text
     return digest
+
+
+def _digested(block: Any) -> tuple[str, str]:
+    text = to_json(block)
+    return hash_bytes(text.encode()), text
+
+
+_encoded: ByIdentity[Any, tuple[str, str]] = ByIdentity(_digested, 16_384)  # rules and personas come back as the same objects
+
+
+class Keys:
+    """Which keys may be in the journal: a Bloom filter of one hash, 1 MiB. Most questions are new, and then nothing is looked up."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._bits = bytearray(1 << 20)
+        for key in keys:
+            self.add(key)
+
+    def add(self, key: str) -> None:
+        place = hash(key) & 0x7FFFFF
+        self._bits[place >> 3] |= 1 << (place & 7)
+
+    def __contains__(self, key: str) -> bool:
+        place = hash(key) & 0x7FFFFF
+        return bool(self._bits[place >> 3] & 1 << (place & 7))
 
 
 def _block(reader: sqlite3.Connection, digest: str) -> Any:

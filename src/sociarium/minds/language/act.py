@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sociarium.kernel.actions import ActionSpec, Integer, Number
 from sociarium.kernel.content import Block, Content, Trust
 from sociarium.kernel.errors import UsageError
+from sociarium.kernel.identity import ByIdentity
 from sociarium.kernel.outcomes import Status
 from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import Decider, Decision, Focus
@@ -78,6 +79,7 @@ class Act(Decider):
         self.route = route
         self.actions, self.phases, self.kinds, self.uses = rules.actions, rules.phases, rules.kinds, rules.uses
         self.fallback = rules.fallback or {}
+        self._schema: ByIdentity[Sequence[ActionSpec], dict[str, Any]] = ByIdentity(self._schema_of, 1_000)
         if rules.style == "choose" and len(rules.options) < 2:
             raise UsageError(f"the decision {name!r} has {len(rules.options)} options to choose from; give ActRules(options=grid(...))")
 
@@ -88,7 +90,7 @@ class Act(Decider):
         blocks = await self._blocks(asking)
         if self.rules.style == "answer":
             return await self._answer(asking, specs, blocks)
-        schema = schema_for(specs, reasoning=self.rules.reasoning)
+        schema = self._schema(asking.turn.offers) if not self.rules.limits else schema_for(specs, reasoning=self.rules.reasoning)
         reply = await asking.ask(self.name, blocks, schema=schema, sampling=self.rules.sampling, route=self.route)
         if not reply.good:
             return self.stood_in(asking, reply.status, reply.error)
@@ -99,9 +101,15 @@ class Act(Decider):
 
     def offered(self, asking: Asking) -> list[ActionSpec]:
         """The actions on offer that this component answers, with this agent's own bounds."""
-        specs = [spec for spec in asking.turn.offers if not self.actions or spec.name in self.actions or spec.full in self.actions]
+        specs = self._answered(asking.turn.offers)
         limits = {name: float(asking.value(*place)) for name, place in (self.rules.limits or {}).items()}
         return [narrowed(spec, limits) for spec in specs]
+
+    def _answered(self, offers: Sequence[ActionSpec]) -> list[ActionSpec]:
+        return [spec for spec in offers if not self.actions or spec.name in self.actions or spec.full in self.actions]
+
+    def _schema_of(self, offers: Sequence[ActionSpec]) -> dict[str, Any]:
+        return schema_for(self._answered(offers), reasoning=self.rules.reasoning)
 
     def checked(self, asking: Asking, spec: ActionSpec, arguments: dict[str, Any], status: Status) -> Decision:
         wrong = problem(spec, arguments)

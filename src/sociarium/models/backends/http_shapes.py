@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Protocol, cast
 
 from sociarium.kernel.content import Content
+from sociarium.kernel.identity import ByIdentity
 from sociarium.kernel.protocols import Usage
 from sociarium.models.backend import CallFailed
 from sociarium.models.budget import upper_tokens
@@ -67,7 +68,7 @@ class Chat:
         if request.schema is not None and self.facts.engine["schemas"] == "prompt":
             talk.append({"role": "user", "content": prompt("schema", schema=json.dumps(request.schema, sort_keys=True))})
         elif request.schema is not None:
-            form = {"name": "reply", "schema": request.schema, "strict": strict(request.schema)}
+            form = {"name": "reply", "schema": request.schema, "strict": _is_strict(request.schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         return "/chat/completions", encoded(body)
 
@@ -205,7 +206,7 @@ def decoded(data: bytes) -> Table:
 
 
 def encoded(body: Table) -> bytes:
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return _WRITE(body).encode("utf-8", "replace")
 
 
 def sampling(request: Request, draw: int | None, facts: BackendFacts) -> dict[str, Any]:
@@ -326,6 +327,10 @@ def strict(schema: Any) -> bool:
         part.get("additionalProperties") is False and set(part.get("required", ())) == set(part.get("properties", ()))
     )
     return closed and all(strict(one) for name, one in part.items() if name not in ("enum", "const", "default", "examples"))
+
+
+_WRITE = json.JSONEncoder(ensure_ascii=False).encode
+_is_strict: ByIdentity[Any, bool] = ByIdentity(strict, 4_096)
 
 
 def flat(blocks: Content) -> str:

@@ -16,6 +16,7 @@ from sociarium.kernel.errors import BudgetSpent, UsageError
 from sociarium.kernel.outcomes import Status
 from sociarium.kernel.protocols import Address
 from sociarium.models.backend import CallFailed
+from sociarium.models.backends.http import LARGEST, allowed
 from sociarium.models.backends.http_errors import retry_after
 from sociarium.models.backends.http_shapes import places, strict
 from sociarium.models.budget import BudgetLimits
@@ -24,7 +25,6 @@ from sociarium.models.request import Request, Sampling, request_id
 from sociarium.models.retry import RetryPolicy
 from sociarium.models.secret import Secret
 from sociarium.models.service import ModelService
-from sociarium.models.wire import LARGEST, allowed
 from sociarium.testing.memory_journal import MemoryJournal
 
 WHERE = Address(0, "act", 0, 0, "agent:1", "act")

@@ -5,26 +5,33 @@ A model is named ``http://HOST:PORT/v1#MODEL``, ``openai:MODEL`` or ``anthropic:
 ``sampling=send|off``, ``seeds=send|off``, ``price=``, ``price_cached=``, ``price_completion=`` (US dollars a million tokens).
 
 Requests go to the host that the user named and nowhere else: no redirects, no proxies from the environment, no link-local
-address (where clouds keep their credentials). A body is read up to a limit (see ``models.wire``). What a server writes in an error has
+address (where clouds keep their credentials). A body is read up to ``LARGEST`` bytes. What a server writes in an error has
 the key struck out.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import DefaultResolver
+
 from sociarium.kernel.errors import UsageError
+from sociarium.models.backend import CallFailed
 from sociarium.models.backends.http_errors import failure_of
 from sociarium.models.backends.http_shapes import ECHO, Anthropic, Chat, Completions, Shape, decoded
 from sociarium.models.prices import UNKNOWN, known_prices
 from sociarium.models.request import BackendFacts, Prices, Reply, Request, request_id
 from sociarium.models.secret import Secret, from_environment
 from sociarium.models.spec import Options, split
-from sociarium.models.wire import Wire, allowed
 
+LARGEST = 8 << 20  # bytes of an answer
+CONNECT = 10.0  # seconds
 VENDORS = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
     "anthropic": ("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
@@ -48,7 +55,7 @@ class HttpBackend:
         self._endpoint = endpoint
         self._shape = shape
         self._facts = facts
-        self._wire = Wire(endpoint.base, facts.name)
+        self._session: aiohttp.ClientSession | None = None
 
     @property
     def facts(self) -> BackendFacts:
@@ -56,15 +63,73 @@ class HttpBackend:
 
     async def complete(self, request: Request, draw: int | None) -> Reply:
         path, body = self._shape.body(request, draw)
-        key = self._endpoint.key
-        named = {"Content-Type": "application/json", "X-Request-Id": ECHO + request_id(request, draw), **self._shape.headers(key)}
-        answer = await self._wire.post(path, body, named)
-        if answer.status != 200:
-            raise failure_of(answer.status, answer.headers, answer.body, key)
-        return self._shape.reply(request, decoded(answer.body), answer.headers)
+        status, headers, data = await self._post(path, body, ECHO + request_id(request, draw))
+        if status != 200:
+            raise failure_of(status, headers, data, self._endpoint.key)
+        answer = decoded(data)
+        return self._shape.reply(request, answer, headers)
 
     async def close(self) -> None:
-        await self._wire.close()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _post(self, path: str, body: bytes, name: str) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (names in lower case) and body of the answer."""
+        headers = {"Content-Type": "application/json", "X-Request-Id": name, **self._shape.headers(self._endpoint.key)}
+        try:
+            async with self._open().post(self._endpoint.base + path, data=body, headers=headers, allow_redirects=False) as answer:
+                data = bytearray()
+                async for chunk in answer.content.iter_chunked(1 << 16):
+                    data += chunk
+                    if len(data) > LARGEST:
+                        raise CallFailed("wrong_shape", f"the answer has more than {LARGEST:,} bytes", retryable=False)
+                return answer.status, {key.lower(): value for key, value in answer.headers.items()}, bytes(data)
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ServerTimeoutError) as error:
+            kind = "connect_timeout" if isinstance(error, aiohttp.ConnectionTimeoutError) else "read_timeout"
+            raise CallFailed(kind, f"no answer from {self._facts.name} in time", retryable=True) from None
+        except aiohttp.ClientConnectorError as error:
+            raise CallFailed("unavailable", f"cannot connect to {self._facts.name}: {error.os_error}", retryable=True) from None
+        except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            raise CallFailed("reset", f"the connection broke: {self._clean(error)}", retryable=True) from None
+        except aiohttp.ClientError as error:
+            raise CallFailed("wrong_shape", f"not an HTTP answer: {self._clean(error)}", retryable=True) from None
+
+    def _clean(self, error: Exception) -> str:
+        return self._endpoint.key.scrub(f"{type(error).__name__}: {error}")[:300]
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=2 * self._facts.parallel, resolver=Guard(), ttl_dns_cache=60)
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)  # how long an answer may take is the service's to say
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+
+class Guard(AbstractResolver):
+    """Looks names up, and leaves out addresses where no model can be: link-local, multicast, unspecified."""
+
+    def __init__(self) -> None:
+        self._inner = DefaultResolver()
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        kept = [one for one in found if allowed(one["host"])]
+        if not kept:
+            raise OSError(f"{host} has no address that a model may be at")
+        return kept
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def allowed(address: str) -> bool:
+    """Whether an address may be connected to."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    inner = getattr(ip, "ipv4_mapped", None) or ip
+    return not (inner.is_link_local or inner.is_multicast or inner.is_unspecified)
 
 
 def open_http(spec: str) -> HttpBackend:

@@ -2,7 +2,8 @@
 
 A model is named ``http://HOST:PORT/v1#MODEL``, ``openai:MODEL`` or ``anthropic:MODEL``, with options after a question mark:
 ``api=chat|completions``, ``key=ENVIRONMENT_VARIABLE``, ``digest=``, ``parallel=``, ``context=``, ``schemas=send|prompt|tool``,
-``sampling=send|off``, ``seeds=send|off``, ``price=``, ``price_cached=``, ``price_completion=`` (US dollars a million tokens).
+``sampling=send|off``, ``seeds=send|off``, ``connect=`` (seconds that a connection may take to be made), ``price=``,
+``price_cached=``, ``price_completion=`` (US dollars a million tokens).
 
 Requests go to the host that the user named and nowhere else: no redirects, no proxies from the environment, no link-local
 address (where clouds keep their credentials). A body is read up to ``LARGEST`` bytes. What a server writes in an error has
@@ -31,7 +32,7 @@ from sociarium.models.secret import Secret, from_environment
 from sociarium.models.spec import Options, split
 
 LARGEST = 8 << 20  # bytes of an answer
-CONNECT = 10.0  # seconds
+CONNECT = 10.0  # seconds that a connection may take to be made, where the spec does not say
 VENDORS = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
     "anthropic": ("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
@@ -41,11 +42,12 @@ SHAPES: dict[str, type[Shape]] = {"chat": Chat, "completions": Completions, "mes
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a model answers. ``base`` has no slash at its end."""
+    """Where a model answers. ``base`` has no slash at its end; ``connect`` is in seconds."""
 
     base: str
     model: str
     key: Secret
+    connect: float = CONNECT
 
 
 class HttpBackend:
@@ -101,7 +103,7 @@ class HttpBackend:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=2 * self._facts.parallel, resolver=Guard(), ttl_dns_cache=60)
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)  # how long an answer may take is the service's to say
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._endpoint.connect)  # how long an answer may take is the service's to say
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
             )
@@ -150,9 +152,10 @@ def open_http(spec: str) -> HttpBackend:
     if shape_name not in SHAPES:
         raise UsageError(f"Model {spec!r}: api={shape_name!r} is not one of {', '.join(SHAPES)}.")
     facts = _facts(vendor, base, model, shape_name, options)
+    connect = options.take("connect", float, CONNECT, least=0.001)
     options.done()
     key = from_environment(variable, f"Model {model!r}") if variable else Secret("")
-    return HttpBackend(Endpoint(base, model, key), SHAPES[shape_name](model, facts, vendor), facts)
+    return HttpBackend(Endpoint(base, model, key, connect), SHAPES[shape_name](model, facts, vendor), facts)
 
 
 def checked(address: str) -> str:

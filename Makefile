@@ -12,7 +12,7 @@ DEMO    ?= $(BIN)/sociarium run govsim --model local:$(MODEL) --set pace=choices
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test dev check lint format types layers docs crash bench clean
+.PHONY: help demo test dev check lint format types layers docs crash faults bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,6 +47,9 @@ docs: $(VENV)/.dev ## build the documentation into docs/_build/html; a warning i
 
 crash: $(VENV)/.dev ## kill runs N times and resume them: make crash N=500
 	SOCIARIUM_KILLS=$(N) $(PY) -m pytest tests/crash -q
+
+faults: $(VENV)/.dev ## the whole matrix of faults over real HTTP: 14 kinds, 4 rates, 3 scenarios, 200 agents (half an hour)
+	PYTHONPATH=src $(PY) tests/faults/matrix.py
 
 bench: $(VENV)/.dev ## every benchmark, one JSON line each
 	@for bench in benchmarks/*.py; do $(PY) $$bench || exit 1; done

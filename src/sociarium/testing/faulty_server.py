@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sociarium.kernel.errors import UsageError
 from sociarium.models.backend import Backend, CallFailed
@@ -31,7 +32,7 @@ from sociarium.testing.wire import Call, RawServer, Wire, head
 
 MARK = "written-by-the-faulty-server"  # stands in every error text: it may become nobody's words
 PERIOD = 0.2  # seconds: the server is away for the first part of each
-ON_THE_WIRE = ("read_timeout", "reset")
+IN_WORDS = ("truncated", "wrong_schema", "illegal", "endless", "misaligned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +130,20 @@ class FaultyServer:
     async def _respond(self, kind: str | None, question: str, attempt: int, request: Asked, call: Call, wire: Wire) -> None:
         if kind is None:
             reply = await self.backend.complete(request.request, request.seed)
-            await wire.respond(200, self._written(request, reply, call), self._named(question))
+            await wire.respond(200, self._written(request, reply), self._named(question))
             return
-        form = "wire" if kind in ON_THE_WIRE else "status"
-        if kind in ("truncated", "wrong_schema") and int(known_hash(question, attempt), 16) % 2:
-            form = "body"
-        elif kind in ("truncated", "wrong_schema", "illegal", "endless", "misaligned"):
-            form = "text"
+        form = form_of(kind, request.request, f"{question}/{attempt}")
         self.log.append(Injected(kind, question, attempt, form))
         if form == "text":
-            await self._spoiled(kind, question, request, call, wire)
+            reply = await self.faults.fail(kind, request.request, request.seed)
+            named = self._named(reply.echo if kind == "misaligned" else question)
+            await wire.respond(200, self._written(request, reply), named)
         elif form == "status":
             await self._refused(kind, request, wire)
         elif kind == "read_timeout":
             await wire.hold()
         else:
-            await self._broken(kind, request, call, wire, question)
+            await self._broken(kind, request, wire, question)
 
     async def _refused(self, kind: str, request: Asked, wire: Wire) -> None:
         try:
@@ -153,39 +152,29 @@ class FaultyServer:
             headers = {"Retry-After": f"{self.retry_after:g}"} if failure.retry_after is not None else {}
             await wire.respond(STATUS.get(failure.kind, 500), {"error": error_of(failure.kind, f"{failure} ({MARK})")}, headers)
 
-    async def _broken(self, kind: str, request: Asked, call: Call, wire: Wire, question: str) -> None:
+    async def _broken(self, kind: str, request: Asked, wire: Wire, question: str) -> None:
         """An answer that ends in the middle, or is another thing than an answer."""
-        reply = await self.backend.complete(request.request, request.seed)
-        whole = json.dumps(self._written(request, reply, call)).encode()
         if kind == "wrong_schema":
             await wire.respond(200, {"object": MARK, "result": [1, None]}, self._named(question))
-        elif kind == "truncated":
-            await wire.respond(200, whole[: len(whole) // 2], self._named(question))
-        else:
-            await wire.send(head(200, {"Content-Length": str(len(whole))}) + whole[: len(whole) // 2])
-            wire.reset()
-
-    async def _spoiled(self, kind: str, question: str, request: Asked, call: Call, wire: Wire) -> None:
-        """A proper answer with the wrong words."""
-        try:
-            reply = await self.faults.fail(kind, request.request, request.seed)
-        except CallFailed:  # a text without a form cannot be cut so that it shows, so the body is
-            await self._broken(kind, request, call, wire, question)
             return
-        named = self._named(reply.echo if kind == "misaligned" else question)
-        await wire.respond(200, self._written(request, reply, call), named)
+        reply = await self.backend.complete(request.request, request.seed)
+        whole = json.dumps(self._written(request, reply)).encode()
+        half = whole[: len(whole) // 2]
+        if kind == "truncated":
+            await wire.respond(200, half, self._named(question))
+        else:
+            await wire.send(head(200, {"Content-Length": str(len(whole))}) + half)
+            wire.reset()
 
     def _named(self, question: str) -> dict[str, str]:
         return {"X-Request-Id": ECHO + question} if self.echo and question else {}
 
-    def _written(self, asked: Asked, reply: Reply, call: Call) -> dict[str, Any]:
+    def _written(self, asked: Asked, reply: Reply) -> dict[str, Any]:
         usage = {"model": self.backend.facts.name, "usage": usage_of(reply.usage)}
         if asked.request.kind == "embed":
             return {"data": [{"index": at, "embedding": list(vector)} for at, vector in enumerate(reply.vectors)], **usage}
         choice: dict[str, Any] = {"index": 0, "message": {"role": "assistant", "content": reply.text}, "finish_reason": reply.finish}
         if asked.request.kind == "choose":
-            import math
-
             tops = [{"token": letter, "logprob": math.log(max(p, 1e-30))} for letter, p in zip(LETTERS, reply.probabilities, strict=False)]
             choice["logprobs"] = {"content": [{"token": "A", "top_logprobs": tops}]}
         return {"object": "chat.completion", "choices": [choice], **usage}
@@ -202,11 +191,12 @@ class Asked:
 def asked(call: Call) -> Asked:
     """What a call asks: a completion, a choice among lettered options, or embeddings. Raises CallFailed."""
     try:
-        body = call.data()
+        data = call.data()
     except ValueError as error:
         raise CallFailed("wrong_shape", f"the body is not JSON: {error}", retryable=False) from error
-    if not isinstance(body, dict):
+    if not isinstance(data, dict):
         raise CallFailed("wrong_shape", "the body is not an object", retryable=False)
+    body = cast("dict[str, Any]", data)
     if call.path.endswith("/embeddings"):
         texts = (body["input"],) if isinstance(body.get("input"), str) else texts_of(body, "input")
         return Asked(Request(kind="embed", texts=texts), None)
@@ -218,8 +208,15 @@ def asked(call: Call) -> Asked:
     return Asked(Request(blocks, schema=schema_of(body), sampling=sampling_of(body)), seed if isinstance(seed, int) else None)
 
 
-def known_hash(question: str, attempt: int) -> str:
-    return hashlib.blake2b(f"form/{question}/{attempt}".encode(), digest_size=4).hexdigest()
+def form_of(kind: str, request: Request, attempt: str) -> str:
+    """The form that a fault takes: half of the truncated and the wrongly shaped answers are no answers at all, the others hold bad
+    words. A text without a schema cannot be cut so that it shows."""
+    if kind not in IN_WORDS:
+        return "wire" if kind in ("read_timeout", "reset") else "status"
+    if kind == "truncated" and request.schema is None and request.kind == "complete":
+        return "body"
+    odd = hashlib.blake2b(attempt.encode(), digest_size=1).digest()[0] % 2
+    return "body" if kind in ("truncated", "wrong_schema") and odd else "text"
 
 
 __all__ = ["FAULTS", "MARK", "FaultyServer", "Injected"]

@@ -147,7 +147,7 @@ class RawServer:
             connection.setblocking(False)
             task = asyncio.create_task(self._serve(connection))
             self._open.add(task)
-            task.add_done_callback(self._open.discard)
+            task.add_done_callback(self._ended)
 
     async def _readable(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting: asyncio.Future[None] = loop.create_future()
@@ -167,10 +167,13 @@ class RawServer:
                 await self.handler(call, wire)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the caller went away
-        except Exception as defect:  # noqa: BLE001 - a handler's own defect: whoever closes the server is told
-            self.faults.append(defect)
         finally:
             writer.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        if not task.cancelled() and (defect := task.exception()) is not None:
+            self.faults.append(defect)
 
 
 async def read_call(reader: asyncio.StreamReader) -> Call | None:

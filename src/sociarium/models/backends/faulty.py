@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -174,8 +175,8 @@ def spoiled(kind: str, reply: Reply, request: Request) -> Reply:
         return replace(reply, text=reply.text[: len(reply.text) // 2], value=None, finish="length")
     if kind == "wrong_schema":
         return replace(reply, text=json.dumps({"injected": [1, None, "another form"]}), value=None)
-    if request.schema is None:
-        return replace(reply, text=NOBODY)
+    if request.schema is None:  # numbers in words become larger than any world has; without one, what stands there is nobody
+        return replace(reply, text=re.sub(r"\d+(?:[.,]\d+)?", str(HUGE), reply.text) if re.search(r"\d", reply.text) else NOBODY)
     try:
         value: Any = json.loads(reply.text)
     except ValueError:

@@ -103,7 +103,9 @@ class HttpBackend:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=2 * self._facts.parallel, resolver=Guard(), ttl_dns_cache=60)
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._endpoint.connect)  # how long an answer may take is the service's to say
+            timeout = aiohttp.ClientTimeout(
+                total=None, sock_connect=self._endpoint.connect
+            )  # how long an answer may take is the service's to say
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
             )

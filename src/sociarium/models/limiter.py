@@ -8,8 +8,9 @@ once when answers are slow), returns to that rate within ``RETURN`` seconds and 
 window growth of CUBIC, RFC 9438, applied to a rate).
 
 A server may also turn calls away by chance, however slowly they come: it is short of capacity, which all its callers share. Slowing
-down cures nothing then, and a limiter that always slows down comes to a stand. So a few refusals (``TOLERATED``) are borne; and where a cut has not helped, a *trial* goes at a quarter of the pace for a few starts. Under a limit the refusals are gone there; if
-their share is the same they come by chance, are borne from then on, and the pace goes back to where it was.
+down cures nothing then, and a limiter that always slows down comes to a stand. So a few refusals (``TOLERATED``) are borne; and where
+cuts have not helped, a *trial* goes at a quarter of the pace for a few starts. Under a limit the refusals are gone there; if their
+share is the same they come by chance, are borne from then on, and the pace is found anew.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Networks over a population: generators, null models, statistics, communities, files. All draw from a counter-based stream."""

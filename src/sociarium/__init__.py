@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # for editors and type checkers: the same names
     from sociarium.kernel.content import Block, Content
     from sociarium.kernel.environment import Environment, Events, Outcome
     from sociarium.kernel.errors import SociariumError
+    from sociarium.kernel.hawkes import Hawkes
     from sociarium.kernel.mind import Mind
     from sociarium.kernel.network import Network
     from sociarium.kernel.outcomes import Status
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 _HOME: dict[str, str] = {  # public name -> module that defines it
     "Actions": "sociarium.kernel.actions",
     "Activity": "sociarium.kernel.schedule",
+    "Hawkes": "sociarium.kernel.hawkes",
     "Block": "sociarium.kernel.content",
     "BudgetLimits": "sociarium.models.budget",
     "Calendar": "sociarium.kernel.schedule",
@@ -87,6 +89,7 @@ __all__ = [
     "Events",
     "Experiment",
     "Flag",
+    "Hawkes",
     "Integer",
     "Intervention",
     "LanguageMind",

@@ -16,9 +16,11 @@ from sociarium.kernel.errors import BudgetSpent, UsageError
 from sociarium.kernel.outcomes import Status
 from sociarium.kernel.protocols import Address
 from sociarium.models.backend import CallFailed
-from sociarium.models.backends.http import LARGEST, allowed
 from sociarium.models.backends.http_errors import retry_after
-from sociarium.models.backends.http_shapes import places, strict
+from sociarium.models.backends.http_guard import allowed
+from sociarium.models.backends.http_reading import strict
+from sociarium.models.backends.http_shapes import places
+from sociarium.models.backends.http_wire import LARGEST
 from sociarium.models.budget import BudgetLimits
 from sociarium.models.opening import open_backend
 from sociarium.models.request import Request, Sampling, request_id
@@ -212,7 +214,7 @@ async def test_messages_of_anthropic(serve):
     reply = await backend.complete(ask(schema=SCHEMA), None)
     _, headers, body = server.seen[0]
     assert headers["x-api-key"] == CANARY
-    assert body["system"] == "Rules."
+    assert body["system"] == [{"type": "text", "text": "Rules.", "cache_control": {"type": "ephemeral"}}]
     assert [message["role"] for message in body["messages"]] == ["user"]
     assert body["tools"][0]["input_schema"] == SCHEMA
     assert json.loads(reply.text) == {"catch": 4}

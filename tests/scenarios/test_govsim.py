@@ -204,7 +204,7 @@ async def _records(game: GovSim) -> list[TickRecord]:
 async def _asked(game: GovSim) -> list[tuple[Any, str]]:
     """Every request of a run: its address, and its prompt as one text."""
     journal = MemoryJournal()
-    async with ModelService(running.opened(game, Options()), journal=journal, seed=0) as service:
+    async with ModelService(await running.opened(game, Options()), journal=journal, seed=0) as service:
         simulation = game.build(0)
         simulation.door = service
         await simulation.run()

@@ -50,7 +50,7 @@ async def test_japanese_runs_show_no_english_sentence(scenario: str) -> None:
         "pace": "choices",        "choose_most": 5, "inject_universalization": True,
     })  # fmt: skip
     journal = MemoryJournal()
-    async with ModelService(running.opened(game, Options()), journal=journal, seed=0) as service:
+    async with ModelService(await running.opened(game, Options()), journal=journal, seed=0) as service:
         simulation = game.build(0)
         simulation.door = service
         await simulation.run()

@@ -122,7 +122,7 @@ async def _all(
 ) -> list[Finished]:
     """All replicates at the same time, on the same models."""
     shared = Options(budget=limits)
-    running.opened(scenario, shared)
+    await running.opened(scenario, shared)
     watcher.announce(seeds, folder)
     runs = [
         running.start(scenario, seed, folder, watcher.options(seed, limits, shared.backends, signals=at == 0))

@@ -110,7 +110,7 @@ async def pilot_of(scenario: Scenario, seed: int, *, runs: int = 5) -> Pilot:
 
 async def priced(pilot: Pilot, scenario: Scenario, seed: int, options: Options) -> dict[str, Cost]:
     """Ask the real model one question of each kind: tokens, money and seconds. These calls are paid for."""
-    backends = opened(scenario, options)
+    backends = await opened(scenario, options)
     costs: dict[str, Cost] = {}
     for number, (label, (request, route)) in enumerate(pilot.examples.items()):
         began = perf_counter()

@@ -23,7 +23,7 @@ from sociarium.lab.summary import Summary
 from sociarium.models.backend import Backend
 from sociarium.models.backends.recorded import RecordedBackend
 from sociarium.models.budget import BudgetLimits
-from sociarium.models.opening import open_backend
+from sociarium.models.opening import open_backend, prepared
 from sociarium.models.request import BackendFacts, Prices
 from sociarium.models.retry import RetryPolicy
 from sociarium.models.service import ModelService
@@ -71,7 +71,7 @@ class Finished:
 async def start(scenario: Scenario, seed: int, folder: Path, options: Options | None = None) -> Finished:
     """A new run, recorded in ``folder``."""
     options = options or Options()
-    backends = opened(scenario, options)
+    backends = await opened(scenario, options)
     models = {route: {"spec": scenario.routes()[route], "facts": asdict(backend.facts)} for route, backend in backends.items()}
     manifest = build_manifest(scenario.slug, scenario.parameters(), seed, models=models, prompts=scenario.prompt_digests())
     manifest |= {"budget": asdict(options.budget), "interventions": [asdict(i) for i in options.interventions]}
@@ -85,7 +85,7 @@ async def resume(folder: Path, find: Lookup, options: Options | None = None) -> 
     options = options or Options()
     record = RunRecord.open(folder, mode="resume")
     scenario, seed = of_manifest(record.manifest, find)
-    backends = opened(scenario, options)
+    backends = await opened(scenario, options)
     for route, backend in backends.items():
         _same_model(record.manifest, route, backend)
     options = replace(options, interventions=_planned(record.manifest))
@@ -120,7 +120,7 @@ async def branch(
     changed = scenario.changed(settings)
     _refuse_unapplied(scenario, changed, seed, at)
     planned = _planned(manifest)
-    backends = opened(changed, options)
+    backends = await opened(changed, options)
     models = {route: {"spec": changed.routes()[route], "facts": asdict(b.facts)} for route, b in backends.items()}
     given = [*planned, *options.interventions]
     facts = {
@@ -187,7 +187,7 @@ async def in_memory(scenario: Scenario, seed: int, options: Options | None = Non
     options = options or Options()
     simulation = _built(scenario, seed, options)
     summary = _watch(simulation, options)
-    service = _service(opened(scenario, options), NoJournal(), seed, options)
+    service = _service(await opened(scenario, options), NoJournal(), seed, options)
     simulation.door = service
     ticks = await simulation.run()
     if service is not None:
@@ -195,11 +195,12 @@ async def in_memory(scenario: Scenario, seed: int, options: Options | None = Non
     return Finished(scenario, seed, None, ticks, "", summary, summary.last, simulation)
 
 
-def opened(scenario: Scenario, options: Options) -> dict[str, Backend]:
-    """The scenario's models by route; one backend a spec, shared through ``options.backends``."""
+async def opened(scenario: Scenario, options: Options) -> dict[str, Backend]:
+    """The scenario's models by route, their servers asked what they serve; one backend a spec, shared through ``options.backends``."""
     for spec in scenario.routes().values():
         if spec not in options.backends:
             options.backends[spec] = open_backend(spec)
+        await prepared(options.backends[spec])
     return {route: options.backends[spec] for route, spec in scenario.routes().items()}
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from importlib import import_module
 
-from sociarium.kernel.errors import UsageError
-from sociarium.models.backend import Backend
+from sociarium.kernel.errors import SociariumError, UsageError
+from sociarium.models.backend import Backend, Preparing
 from sociarium.models.spec import split, yes_or_no
 
 FORMS = """\
@@ -43,6 +43,24 @@ def open_backend(spec: str) -> Backend:
     module, function = _OPENERS[scheme]
     open_it: Callable[[str], Backend] = getattr(import_module(module), function)
     return open_it(spec)
+
+
+async def ready(spec: str) -> Backend:
+    """The backend that ``spec`` names, its server asked what it serves: what runs use. Raises ``UsageError`` and ``ModelError``."""
+    backend = open_backend(spec)
+    await prepared(backend)
+    return backend
+
+
+async def prepared(backend: Backend) -> Backend:
+    """``backend`` once its facts are known."""
+    if isinstance(backend, Preparing):
+        try:
+            await backend.prepare()
+        except SociariumError:
+            await backend.close()
+            raise
+    return backend
 
 
 def _open_local(spec: str, rest: str) -> Backend:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from sociarium.kernel.content import Block, Content
+from sociarium.kernel.content import Block, Content, Layer, Trust
 from sociarium.kernel.identity import ByIdentity
 from sociarium.kernel.outcomes import Status
 from sociarium.kernel.protocols import Address, Usage
@@ -62,6 +62,45 @@ class Request:
         if self.texts:
             data["texts"] = list(self.texts)
         return data
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> Request:
+        """What ``plain`` gave. Raises ``ValueError``, ``KeyError`` or ``TypeError`` for anything else."""
+        kind, neutral = data["kind"], data.get("neutral")
+        if kind not in ("complete", "choose", "embed"):
+            raise ValueError(f"there is no kind of request {kind!r}")
+        return cls(
+            blocks=_blocks(data["blocks"]),
+            kind=kind,
+            schema=data.get("schema"),
+            sampling=_sampling(data.get("sampling", {})),
+            options=_texts(data.get("options", ())),
+            neutral=None if neutral is None else _blocks(neutral),
+            texts=_texts(data.get("texts", ())),
+        )
+
+
+def _sampling(data: Mapping[str, Any]) -> Sampling:
+    fields: dict[str, Any] = {**data, "stop": _texts(data.get("stop", ()))}
+    sampling = Sampling(**fields)
+    amounts: tuple[Any, ...] = (sampling.temperature, sampling.top_p, sampling.max_tokens)
+    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in amounts) or not isinstance(amounts[2], int):
+        raise TypeError("a sampling parameter is not a number")
+    return sampling
+
+
+def _blocks(rows: Sequence[Mapping[str, Any]]) -> Content:
+    blocks: list[Block] = []
+    for row in rows:
+        texts = _texts([row[name] for name in ("text", "origin", "role", "kind")])
+        blocks.append(Block(texts[0], texts[1], Trust(row["trust"]), Layer(row["layer"]), *texts[2:], attachment=row["attachment"]))
+    return tuple(blocks)
+
+
+def _texts(texts: Any) -> tuple[str, ...]:
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in cast("list[Any]", texts)):
+        raise TypeError("a list of texts is wanted")
+    return tuple(cast("list[str]", texts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """Any backend as an OpenAI-compatible server: one engine for several processes, and a real server for tests.
 
-Beyond the usual shape: ``POST /v1/choose`` {messages, options, neutral?} answers {probabilities, usage}; ``GET /v1/models``
-announces it under ``sociarium``.
+Beyond the usual shape: ``POST /v1/choose`` {messages, options, neutral?} answers {probabilities, text, usage}, for any program;
+``POST /v1/ask`` takes a request whole, in the form of the journal, for other runs (``backends.http_served``). ``GET /v1/models`` announces
+both under ``sociarium``, with digest and engine of the model. A chat may be streamed: the words come once the reply is whole.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -16,11 +18,15 @@ from aiohttp import web
 
 from sociarium.kernel.content import Block, Content
 from sociarium.kernel.errors import UsageError
+from sociarium.kernel.outcomes import Status
 from sociarium.kernel.protocols import Usage
 from sociarium.models.backend import Backend, CallFailed
-from sociarium.models.request import Reply, Request, Sampling
+from sociarium.models.backends.http_served import announcement
+from sociarium.models.request import Reply, Request, Sampling, facts_digest, request_id
 
 BODY_LIMIT = 16 << 20  # bytes
+COUNTED = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "money")
+PIECE = 64  # characters of one event of a stream
 STATUS = {"rate_limited": 429, "unauthorised": 401, "context_too_long": 400, "wrong_shape": 400, "unavailable": 503}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -55,6 +61,7 @@ async def serve(backend: Backend, host: str = "127.0.0.1", port: int = 0, *, del
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[errors_as_json])
     app.router.add_get("/v1/models", desk.models)
     app.router.add_post("/v1/chat/completions", desk.chat)
+    app.router.add_post("/v1/ask", desk.whole)
     app.router.add_post("/v1/choose", desk.choose)
     app.router.add_post("/v1/embeddings", desk.embeddings)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True)  # a caller who goes away ends the generation
@@ -79,21 +86,30 @@ class Desk:
 
     async def models(self, _: web.Request) -> web.Response:
         facts = self.backend.facts
-        ours = {
-            "choose": facts.log_probabilities,
-            "digest": facts.digest,
-            "engine": dict(facts.engine),
-            "exact": facts.exact,
-            "parallel": facts.parallel,
-        }
-        row = {"id": facts.name, "object": "model", "owned_by": "sociarium", "max_model_len": facts.context, "sociarium": ours}
-        return web.json_response({"object": "list", "data": [row]})
+        row = {"id": facts.name, "object": "model", "owned_by": "sociarium", "max_model_len": facts.context}
+        return web.json_response({"object": "list", "data": [{**row, "sociarium": announcement(facts)}]})
 
-    async def chat(self, call: web.Request) -> web.Response:
+    async def whole(self, call: web.Request) -> web.Response:
+        """``/v1/ask``."""
         body = await body_of(call)
-        if body.get("stream") or body.get("n", 1) != 1 or body.get("tools"):
-            raise CallFailed("wrong_shape", "stream, n and tools are not offered", retryable=False)
+        try:
+            request = Request.from_plain(body["request"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CallFailed("wrong_shape", f"not a request of ours: {error}"[:300], retryable=False) from error
+        reply = await self.ask(request, body.get("draw"))
+        usage = {name: getattr(reply.usage, name) for name in COUNTED}
+        told = {"reply": reply.plain(), "usage": usage, "request_id": reply.echo or request_id(request, body.get("draw"))}
+        return web.json_response({**told, "answered_by": facts_digest(self.backend.facts)})
+
+    async def chat(self, call: web.Request) -> web.StreamResponse:
+        body = await body_of(call)
+        if body.get("n", 1) != 1 or body.get("tools"):
+            raise CallFailed("wrong_shape", "n and tools are not offered", retryable=False)
         reply = await self.ask(Request(blocks_of(body, "messages"), schema=schema_of(body), sampling=sampling_of(body)), body.get("seed"))
+        if body.get("stream"):
+            options = body.get("stream_options")
+            counted = isinstance(options, dict) and bool(cast("dict[str, Any]", options).get("include_usage"))
+            return await streamed(call, self.backend.facts.name, reply, counted=counted)
         message = {"role": "assistant", "content": reply.text}
         choice = {"index": 0, "message": message, "finish_reason": reply.finish}
         return web.json_response(
@@ -105,7 +121,7 @@ class Desk:
         options = texts_of(body, "options")
         neutral = blocks_of(body, "neutral") if body.get("neutral") else None
         reply = await self.ask(Request(blocks_of(body, "messages"), kind="choose", options=options, neutral=neutral), None)
-        return web.json_response({"probabilities": list(reply.probabilities), "usage": usage_of(reply.usage)})
+        return web.json_response({"probabilities": list(reply.probabilities), "text": reply.text, "usage": usage_of(reply.usage)})
 
     async def embeddings(self, call: web.Request) -> web.Response:
         body = await body_of(call)
@@ -120,9 +136,32 @@ class Desk:
         if self.delay:
             await asyncio.sleep(self.delay)
         reply = await self.backend.complete(request, seed)
-        if not reply.good:
+        if not reply.good and reply.status is not Status.DECLINED:
             raise CallFailed("server_error", reply.error or f"the backend answered {reply.status.name.lower()}", retryable=False)
         return reply
+
+
+async def streamed(call: web.Request, model: str, reply: Reply, *, counted: bool) -> web.StreamResponse:
+    """A reply as server-sent events: some words an event, then why it ended, then its tokens where they are asked for."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    await response.prepare(call)
+    whole = {"object": "chat.completion.chunk", "model": model}
+
+    async def send(delta: dict[str, Any], finish: str | None) -> None:
+        await event({**whole, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+
+    async def event(data: dict[str, Any]) -> None:
+        await response.write(f"data: {json.dumps(data)}\n\n".encode())
+
+    await send({"role": "assistant", "content": ""}, None)
+    for start in range(0, len(reply.text), PIECE):
+        await send({"content": reply.text[start : start + PIECE]}, None)
+    await send({}, reply.finish)
+    if counted:
+        await event({**whole, "choices": [], "usage": usage_of(reply.usage)})
+    await response.write(b"data: [DONE]\n\n")
+    await response.write_eof()
+    return response
 
 
 @web.middleware
@@ -203,6 +242,7 @@ def usage_of(usage: Usage) -> dict[str, Any]:
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     }
 
 

@@ -67,7 +67,7 @@ def _local_share(months: int, own: float) -> tuple[float | None, str]:
     scenario = catalogue.scenario(SLUG).of({"model": f"local:{LOCAL}", "pace": "choices", "max_rounds": months})
     options = Options()
     try:
-        running.opened(scenario, options)  # loading the model is no part of the run
+        asyncio.run(running.opened(scenario, options))  # loading the model is no part of the run
     except (ModelError, ImportError) as missing:
         return None, f"not measured: {missing}"
     with tempfile.TemporaryDirectory() as folder:

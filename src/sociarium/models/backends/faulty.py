@@ -18,7 +18,7 @@ from typing import Any, cast
 from sociarium.kernel.content import Block
 from sociarium.kernel.errors import UsageError
 from sociarium.models.backend import Backend, BatchBackend, CallFailed
-from sociarium.models.opening import open_backend
+from sociarium.models.opening import open_backend, prepared
 from sociarium.models.request import BackendFacts, Reply, Request, request_id
 from sociarium.models.schema import resolve
 
@@ -59,12 +59,20 @@ class FaultyBackend:
         self.stall = stall
         self.injected: dict[str, int] = dict.fromkeys(FAULTS, 0)
         self._tries: OrderedDict[str, int] = OrderedDict()
-        told = ",".join(f"{kind}={rate:g}" for kind, rate in self.rates.items())
-        self._facts = replace(inner.facts, name=f"faulty:{inner.facts.name}", digest=f"faulty({told},seed={seed}):{inner.facts.digest}")
+        self._facts = self._told()
 
     @property
     def facts(self) -> BackendFacts:
         return self._facts
+
+    async def prepare(self) -> None:
+        await prepared(self.inner)
+        self._facts = self._told()
+
+    def _told(self) -> BackendFacts:
+        told = ",".join(f"{kind}={rate:g}" for kind, rate in self.rates.items())
+        inner = self.inner.facts
+        return replace(inner, name=f"faulty:{inner.name}", digest=f"faulty({told},seed={self.seed}):{inner.digest}")
 
     async def complete(self, request: Request, draw: int | None) -> Reply:
         question = request_id(request, draw)

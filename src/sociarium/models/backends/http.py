@@ -1,218 +1,190 @@
-"""Any model behind HTTP: OpenAI-compatible servers (chat, completions, embeddings) and Anthropic's messages.
+"""Any model behind HTTP: OpenAI-compatible servers (chat, completions, embeddings), Anthropic's messages, and our own server.
 
-A model is named ``http://HOST:PORT/v1#MODEL``, ``openai:MODEL`` or ``anthropic:MODEL``, with options after a question mark:
-``api=chat|completions``, ``key=ENVIRONMENT_VARIABLE``, ``digest=``, ``parallel=``, ``context=``, ``schemas=send|prompt|tool``,
-``sampling=send|off``, ``seeds=send|off``, ``connect=`` (seconds that a connection may take to be made), ``price=``,
-``price_cached=``, ``price_completion=`` (US dollars a million tokens).
+A model is named ``http://HOST:PORT/v1#MODEL``, ``openai:MODEL`` or ``anthropic:MODEL``; several servers of one model by
+``http://A:1/v1,http://B:2/v1#MODEL?weights=2,1``. Options follow a question mark:
 
-Requests go to the host that the user named and nowhere else: no redirects, no proxies from the environment, no link-local
-address (where clouds keep their credentials). A body is read up to ``LARGEST`` bytes. What a server writes in an error has
-the key struck out.
+- what is sent: ``api=chat|completions|messages``, ``schemas=send|object|prompt|tool``, ``sampling=send|off``, ``seeds=send|off``,
+  ``cache=stable|shared|off`` (which layers of a prompt a vendor is told to keep);
+- how it comes: ``stream=yes`` with ``first=60`` and ``idle=20`` (the most seconds until the first word and between words);
+- what it is: ``key=ENVIRONMENT_VARIABLE``, ``digest=``, ``parallel=``, ``context=``, and ``price=``, ``price_cached=``,
+  ``price_completion=`` (US dollars a million tokens);
+- before the first call: ``probe=no`` (do not ask the server what it serves), ``wait=SECONDS`` (for a server that is starting),
+  ``connect=`` (seconds that a connection may take to be made).
+
+A server named by its address is asked once, before anything else, what it serves (``prepare``). Our own server (``serve-model``)
+announces digest and engine; then a run has the keys, and where the engine is exact the digest, of one with the model inside its
+process. Requests go to the hosts that the user named and nowhere else (``http_guard``). What a server writes in an error has the
+key struck out.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import DefaultResolver
 
-from sociarium.kernel.errors import UsageError
+from sociarium.kernel.errors import ModelError
 from sociarium.models.backend import CallFailed
+from sociarium.models.backends.endpoints import Endpoint, Endpoints
 from sociarium.models.backends.http_errors import failure_of
-from sociarium.models.backends.http_shapes import ECHO, Anthropic, Chat, Completions, Shape, decoded
-from sociarium.models.prices import UNKNOWN, known_prices
-from sociarium.models.request import BackendFacts, Prices, Reply, Request, request_id
-from sociarium.models.secret import Secret, from_environment
-from sociarium.models.spec import Options, split
+from sociarium.models.backends.http_reading import ECHO, decoded
+from sociarium.models.backends.http_served import Announced, Served, announced
+from sociarium.models.backends.http_spec import SHAPES, Named, named_by
+from sociarium.models.backends.http_stream import Chunks, Parts, streamed
+from sociarium.models.backends.http_wire import LARGEST, Wire, named, whole
+from sociarium.models.request import BackendFacts, Reply, Request, facts_digest, request_id
 
-LARGEST = 8 << 20  # bytes of an answer
-CONNECT = 10.0  # seconds that a connection may take to be made, where the spec does not say
-VENDORS = {
-    "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "anthropic": ("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
-}
-SHAPES: dict[str, type[Shape]] = {"chat": Chat, "completions": Completions, "messages": Anthropic}
+PROBE = 10.0  # seconds for the question what a server serves
+AGAIN = 0.2  # seconds between two looks whether a server has started
 
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a model answers. ``base`` has no slash at its end; ``connect`` is in seconds."""
-
-    base: str
-    model: str
-    key: Secret
-    connect: float = CONNECT
+__all__ = ["LARGEST", "HttpBackend", "open_http"]
 
 
 class HttpBackend:
-    """One model at one endpoint. Every failure is a ``CallFailed``."""
+    """One model at one endpoint or several. Every failure of a call is a ``CallFailed``."""
 
-    def __init__(self, endpoint: Endpoint, shape: Shape, facts: BackendFacts) -> None:
-        self._endpoint = endpoint
-        self._shape = shape
-        self._facts = facts
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, named: Named) -> None:
+        self._named = named
+        self._facts = named.facts
+        self._shape = SHAPES[named.api](named.model, named.facts, named.manner)
+        self._wire = Wire(named.facts.name, named.bases, named.key, named.facts.parallel, named.connect)
+        self._endpoints = Endpoints(named.bases, named.weights)
+        self._prepared = not named.probe
 
     @property
     def facts(self) -> BackendFacts:
         return self._facts
 
+    async def prepare(self) -> None:
+        """Ask each server what it serves, and take it over. Raises ``ModelError`` where none answers, or they differ."""
+        if self._prepared:
+            return
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._named.wait
+        while True:
+            asked = await asyncio.gather(*(self._asked(one) for one in self._endpoints.all))
+            found = [one for one in asked if isinstance(one, Announced)]
+            if found or loop.time() >= end:
+                break
+            await asyncio.sleep(AGAIN)
+        if not found:
+            raise ModelError(f"No model server answers at {self._facts.name}: {asked[0]}. Start it, or correct the address.")
+        self._agreed(found)
+        for endpoint, answer in zip(self._endpoints.all, asked, strict=True):
+            if not isinstance(answer, Announced):  # one of several is down: it is tried again later, and asked before it is used
+                self._endpoints.rest(endpoint, loop.time())
+        self._take_over(found[0])
+        self._prepared = True
+
     async def complete(self, request: Request, draw: int | None) -> Reply:
-        path, body = self._shape.body(request, draw)
-        status, headers, data = await self._post(path, body, ECHO + request_id(request, draw))
-        if status != 200:
-            raise failure_of(status, headers, data, self._endpoint.key)
-        answer = decoded(data)
-        return self._shape.reply(request, answer, headers)
-
-    async def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    async def _post(self, path: str, body: bytes, name: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers (names in lower case) and body of the answer."""
-        headers = {"Content-Type": "application/json", "X-Request-Id": name, **self._shape.headers(self._endpoint.key)}
+        loop = asyncio.get_running_loop()
+        endpoint = self._endpoints.take(loop.time())
+        failure: str | None = "read_timeout"  # what being cut off by the caller's time limit says of the server
+        wish: float | None = None
         try:
-            async with self._open().post(self._endpoint.base + path, data=body, headers=headers, allow_redirects=False) as answer:
-                data = bytearray()
-                async for chunk in answer.content.iter_chunked(1 << 16):
-                    data += chunk
-                    if len(data) > LARGEST:
-                        raise CallFailed("wrong_shape", f"the answer has more than {LARGEST:,} bytes", retryable=False)
-                return answer.status, {key.lower(): value for key, value in answer.headers.items()}, bytes(data)
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ServerTimeoutError) as error:
-            kind = "connect_timeout" if isinstance(error, aiohttp.ConnectionTimeoutError) else "read_timeout"
-            raise CallFailed(kind, f"no answer from {self._facts.name} in time", retryable=True) from None
-        except aiohttp.ClientConnectorError as error:
-            raise CallFailed("unavailable", f"cannot connect to {self._facts.name}: {error.os_error}", retryable=True) from None
-        except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            raise CallFailed("reset", f"the connection broke: {self._clean(error)}", retryable=True) from None
-        except aiohttp.ClientError as error:
-            raise CallFailed("wrong_shape", f"not an HTTP answer: {self._clean(error)}", retryable=True) from None
-
-    def _clean(self, error: Exception) -> str:
-        return self._endpoint.key.scrub(f"{type(error).__name__}: {error}")[:300]
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=2 * self._facts.parallel, resolver=Guard(), ttl_dns_cache=60)
-            timeout = aiohttp.ClientTimeout(
-                total=None, sock_connect=self._endpoint.connect
-            )  # how long an answer may take is the service's to say
-            self._session = aiohttp.ClientSession(
-                connector=connector, timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
-            )
-        return self._session
-
-
-class Guard(AbstractResolver):
-    """Looks names up, and leaves out addresses where no model can be: link-local, multicast, unspecified."""
-
-    def __init__(self) -> None:
-        self._inner = DefaultResolver()
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        kept = [one for one in found if allowed(one["host"])]
-        if not kept:
-            raise OSError(f"{host} has no address that a model may be at")
-        return kept
+            if not endpoint.known and self._named.probe and self._prepared:
+                await self._same(endpoint)
+            reply = await self._asked_at(endpoint, request, draw)
+            failure = None
+            return replace(reply, endpoint=endpoint.base) if self._endpoints.several else reply
+        except CallFailed as failed:
+            failure, wish = failed.kind, failed.retry_after
+            failed.endpoint = endpoint.base if self._endpoints.several else ""
+            raise
+        finally:
+            self._endpoints.give(endpoint, loop.time(), failure, wish)
 
     async def close(self) -> None:
-        await self._inner.close()
+        await self._wire.close()
 
+    async def _asked_at(self, endpoint: Endpoint, request: Request, draw: int | None) -> Reply:
+        pacing = self._named.pacing if request.kind == "complete" else None
+        path, body = self._shape.body(request, draw, stream=pacing is not None)
+        headers = {"X-Request-Id": ECHO + request_id(request, draw), **self._headers()}
+        gathering = Parts() if self._named.api == "messages" else Chunks(chat=self._named.api != "completions")
 
-def allowed(address: str) -> bool:
-    """Whether an address may be connected to."""
-    ip = ipaddress.ip_address(address.split("%")[0])
-    inner = getattr(ip, "ipv4_mapped", None) or ip
-    return not (inner.is_link_local or inner.is_multicast or inner.is_unspecified)
+        async def read(answer: aiohttp.ClientResponse) -> tuple[int, dict[str, str], bytes]:
+            data = await whole(answer) if pacing is None else await streamed(answer, gathering, pacing, request)
+            return answer.status, named(answer.headers), data
+
+        status, told, data = await self._wire.send("POST", endpoint.base + path, headers, body, read)
+        if status != 200:
+            raise failure_of(status, told, data, self._named.key)
+        return self._shape.reply(request, decoded(data), told)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Content-Type": "application/json", **self._shape.headers(self._named.key)}
+
+    async def _asked(self, endpoint: Endpoint) -> Announced | str:
+        """What a server serves; why it could not be asked, in words."""
+
+        async def read(answer: aiohttp.ClientResponse) -> tuple[int, bytes]:
+            return answer.status, await whole(answer)
+
+        try:
+            async with asyncio.timeout(PROBE):
+                status, data = await self._wire.send("GET", f"{endpoint.base}/models", self._headers(), None, read)
+        except TimeoutError:
+            return f"it says nothing for {PROBE:g} s"
+        except CallFailed as failed:
+            if failed.kind == "bad_request":
+                raise ModelError(str(failed)) from None
+            return str(failed)
+        if status in (502, 503, 504):
+            return f"what stands before it says HTTP {status}"
+        try:
+            told = announced(data, self._named.model) if status == 200 else Announced()
+        except ValueError as other:
+            raise ModelError(f"{endpoint.base}: {self._named.key.scrub(str(other))[:300]}. Name that one, or serve the other.") from None
+        endpoint.known = True
+        return told
+
+    async def _same(self, endpoint: Endpoint) -> None:
+        """Ask a server that has been away whether it still serves the same. Raises ``CallFailed``."""
+        try:
+            told = await self._asked(endpoint)
+        except ModelError as other:
+            raise CallFailed("misaligned", str(other), retryable=True) from None
+        if isinstance(told, str):
+            raise CallFailed("unavailable", f"cannot ask {endpoint.base} what it serves: {told}", retryable=True)
+        if self._named.adopts and isinstance(self._shape, Served) != (told.facts is not None):
+            endpoint.known = False
+            raise CallFailed("misaligned", f"{endpoint.base} does not say that it serves the same model", retryable=True)
+        if isinstance(self._shape, Served) and told.facts is not None and facts_digest(told.facts) != facts_digest(self._facts):
+            endpoint.known = False
+            raise CallFailed("misaligned", f"{endpoint.base} now serves another model", retryable=True)
+
+    def _agreed(self, found: Sequence[Announced]) -> None:
+        if not self._named.adopts:
+            return
+        said = {None if one.facts is None else facts_digest(one.facts) for one in found}
+        if len(said) > 1:
+            raise ModelError(
+                f"The servers of {self._facts.name} do not serve one model: they announce different weights or engines. Give each its own "
+                "route, or start them alike."
+            )
+
+    def _take_over(self, told: Announced) -> None:
+        """The facts of our own server; of others, how long a prompt may be."""
+        given = self._named.given
+        if told.context and "context" not in given:
+            self._facts = replace(self._facts, context=told.context)
+        if told.facts is None or not self._named.adopts:
+            return
+        servers = len(self._endpoints.all)
+        own = told.facts
+        self._facts = replace(
+            own,
+            name=self._facts.name,
+            parallel=self._facts.parallel if "parallel" in given else 2 * own.parallel * servers,  # the next waits there while one runs
+            context=self._facts.context,
+            prices=self._facts.prices if "price" in given else own.prices,
+        )
+        self._shape = Served(self._named.model, self._facts, self._named.manner)
 
 
 def open_http(spec: str) -> HttpBackend:
-    """The backend that a spec names (see the module). Raises ``UsageError``."""
-    scheme, rest = spec.split(":", 1) if ":" in spec else (spec, "")
-    vendor = scheme if scheme in VENDORS else ""
-    if vendor:
-        model, options = split(spec, rest)
-        base, variable = VENDORS[vendor]
-    else:
-        address, _, fragment = spec.partition("#")
-        model, options = split(spec, fragment)
-        base, variable = checked(address), ""
-    if not model:
-        raise UsageError(f"Model {spec!r} names no model: write {'openai:MODEL' if vendor else 'http://HOST:PORT/v1#MODEL'}.")
-    variable = options.take("key", str, variable)
-    shape_name = options.take("api", str, "messages" if vendor == "anthropic" else "chat")
-    if shape_name not in SHAPES:
-        raise UsageError(f"Model {spec!r}: api={shape_name!r} is not one of {', '.join(SHAPES)}.")
-    facts = _facts(vendor, base, model, shape_name, options)
-    connect = options.take("connect", float, CONNECT, least=0.001)
-    options.done()
-    key = from_environment(variable, f"Model {model!r}") if variable else Secret("")
-    return HttpBackend(Endpoint(base, model, key, connect), SHAPES[shape_name](model, facts, vendor), facts)
-
-
-def checked(address: str) -> str:
-    """An http(s) address of a host, without anything that does not belong into one."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        raise UsageError("A model's address has a port or a host that cannot be read.") from None
-    if parts.username is not None or parts.password is not None or parts.query:
-        # The text is not shown: it may hold a key.
-        raise UsageError("A model's address must not hold a user, a password or a query: name the variable that holds the key, key=NAME.")
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise UsageError(f"Not the address of a model server: {address!r}. Write http://HOST:PORT/v1#MODEL.")
-    try:
-        numeric = socket.inet_ntoa(socket.inet_aton(parts.hostname)) if ":" not in parts.hostname else parts.hostname
-    except OSError:
-        numeric = ""  # a name: looked up, and checked, when it is connected to
-    if numeric and not allowed(numeric):
-        raise UsageError(f"No model can be at {parts.hostname}: it is a link-local, multicast or unspecified address.")
-    return address.rstrip("/")
-
-
-def _facts(vendor: str, base: str, model: str, shape: str, options: Options) -> BackendFacts:
-    name = f"{vendor}:{model}" if vendor else f"{base}#{model}"
-    engine: dict[str, Any] = {
-        "api": shape,
-        "schemas": _choice(options, "schemas", ("send", "prompt", "tool"), "tool" if shape == "messages" else "send"),
-        "sampling": _choice(options, "sampling", ("send", "off"), "send"),
-        "seeds": _choice(options, "seeds", ("send", "off"), "off" if shape == "messages" else "send"),
-    }
-    listed = known_prices(name) or (Prices(dated=UNKNOWN) if vendor else Prices())
-    given = "price" in options.values or "price_completion" in options.values
-    own = Prices(
-        1e6 * options.take("price", float, 0.0, least=0.0),
-        1e6 * options.take("price_cached", float, 0.0, least=0.0),
-        1e6 * options.take("price_completion", float, 0.0, least=0.0),
-        "given",
-    )
-    return BackendFacts(
-        name=name,
-        digest=options.take("digest", str, name),
-        engine=engine,
-        exact=False,
-        log_probabilities=shape != "messages",
-        schemas=engine["schemas"] != "prompt",
-        seeds=engine["seeds"] == "send",
-        context=options.take("context", int, 128_000, least=1),
-        parallel=options.take("parallel", int, 64, least=1),
-        prices=own if given else listed,
-    )
-
-
-def _choice(options: Options, name: str, choices: tuple[str, ...], default: str) -> str:
-    value = options.take(name, str, default)
-    if value not in choices:
-        raise UsageError(f"Model {options.spec!r}: {name}={value!r} is not one of {', '.join(choices)}.")
-    return value
+    """The backend that a spec names (see the module). Asks no server: ``prepare`` does. Raises ``UsageError``."""
+    return HttpBackend(named_by(spec))

@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Protocol, cast
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, cast
 
-from sociarium.kernel.content import Content
-from sociarium.kernel.identity import ByIdentity
+from sociarium.kernel.content import Content, Layer
 from sociarium.kernel.protocols import Usage
 from sociarium.models.backend import CallFailed
-from sociarium.models.budget import upper_tokens
+from sociarium.models.backends.http_reading import (
+    FINISHES,
+    echoed,
+    encoded,
+    first,
+    is_finite,
+    is_strict,
+    joined,
+    table,
+    used,
+    whole,
+    word,
+)  # fmt: skip
 from sociarium.models.prompts import prompt
 from sociarium.models.rendering import messages
-from sociarium.models.request import BackendFacts, Reply, Request, request_id
+from sociarium.models.request import BackendFacts, Reply, Request, block_digest, request_id
 from sociarium.models.secret import Secret
 
-ECHO = "sociarium-"  # our request ids start so: an id of the server's own is not mistaken for an echo
+STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 LETTERS = "ABCDEFGHIJKLMNOPQRST"  # as many as servers give alternatives for one token
-FINISHES = {"end_turn": "stop", "stop_sequence": "stop", "tool_use": "stop", "tool_calls": "stop", "max_tokens": "length"}
 Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a server is spoken to, where it changes no reply. ``cache``: which layers are marked for its prompt cache."""
+
+    vendor: str = ""
+    cache: Literal["stable", "shared", "off"] = "stable"
 
 
 class Shape(Protocol):
     """One kind of server."""
 
-    def __init__(self, model: str, facts: BackendFacts, vendor: str) -> None: ...
+    def __init__(self, model: str, facts: BackendFacts, manner: Manner) -> None: ...
 
     def headers(self, key: Secret) -> dict[str, str]: ...
 
-    def body(self, request: Request, draw: int | None) -> tuple[str, bytes]:
-        """Path and body."""
+    def body(self, request: Request, draw: int | None, *, stream: bool = False) -> tuple[str, bytes]:
+        """Path and body. ``stream`` is asked of completions only."""
         ...
 
     def reply(self, request: Request, answer: Table, headers: Mapping[str, str]) -> Reply: ...
@@ -46,30 +65,34 @@ class Chat:
     ``neutral`` is not used here.
     """
 
-    def __init__(self, model: str, facts: BackendFacts, vendor: str) -> None:
+    def __init__(self, model: str, facts: BackendFacts, manner: Manner) -> None:
         self.model = model
         self.facts = facts
-        self.vendor = vendor
+        self.manner = manner
 
     def headers(self, key: Secret) -> dict[str, str]:
         return {"Authorization": f"Bearer {key.reveal()}"} if key else {}
 
-    def body(self, request: Request, draw: int | None) -> tuple[str, bytes]:
+    def body(self, request: Request, draw: int | None, *, stream: bool = False) -> tuple[str, bytes]:
         if request.kind == "embed":
             return "/embeddings", encoded({"model": self.model, "input": list(request.texts)})
         talk = [{"role": role, "content": text} for role, text in messages(request.blocks)]
         body: dict[str, Any] = {"model": self.model, "messages": talk}
-        length = "max_completion_tokens" if self.vendor == "openai" else "max_tokens"
+        length = "max_completion_tokens" if self.manner.vendor == "openai" else "max_tokens"
+        if self.manner.vendor == "openai" and (prefix := prefix_key(request, self.manner.cache)):
+            body["prompt_cache_key"] = prefix
         if request.kind == "choose":
             talk.append({"role": "user", "content": lettered(request)})
             return "/chat/completions", encoded({**body, length: 1, "temperature": 0.0, "logprobs": True, "top_logprobs": 20})
         body[length] = request.sampling.max_tokens
         body.update(sampling(request, draw, self.facts))
-        if request.schema is not None and self.facts.engine["schemas"] == "prompt":
+        how = self.facts.engine["schemas"]
+        if request.schema is not None and how in ("prompt", "object"):
             talk.append({"role": "user", "content": prompt("schema", schema=json.dumps(request.schema, sort_keys=True))})
-        elif request.schema is not None:
-            form = {"name": "reply", "schema": request.schema, "strict": _is_strict(request.schema)}
-            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        if request.schema is not None and how != "prompt":
+            body["response_format"] = {"type": "json_object"} if how == "object" else schema_format(request)
+        if stream:
+            body |= STREAM
         return "/chat/completions", encoded(body)
 
     def reply(self, request: Request, answer: Table, headers: Mapping[str, str]) -> Reply:
@@ -92,15 +115,20 @@ class Completions(Chat):
     """``/completions``: the prompt as one text. A choice is scored by the log-likelihood of each option's text as its
     continuation, minus that after ``neutral``; all in one request, which the server must echo with log-probabilities."""
 
-    def body(self, request: Request, draw: int | None) -> tuple[str, bytes]:
+    def body(self, request: Request, draw: int | None, *, stream: bool = False) -> tuple[str, bytes]:
         if request.kind == "embed":
             return super().body(request, draw)
         if request.kind == "choose":
             texts = [before + option for before, option in self._scored(request)]
             asked = {"model": self.model, "prompt": texts, "max_tokens": 1, "temperature": 0.0, "echo": True, "logprobs": 1}
             return "/completions", encoded(asked)
-        body = {"model": self.model, "prompt": flat(request.blocks), "max_tokens": request.sampling.max_tokens}
-        return "/completions", encoded({**body, **sampling(request, draw, self.facts)})
+        text = flat(request.blocks)
+        body: dict[str, Any] = {"model": self.model, "max_tokens": request.sampling.max_tokens, **sampling(request, draw, self.facts)}
+        if request.schema is not None and self.facts.engine["schemas"] == "prompt":
+            text += "\n\n" + prompt("schema", schema=json.dumps(request.schema, sort_keys=True))
+        elif request.schema is not None:
+            body["response_format"] = schema_format(request)
+        return "/completions", encoded({**body, "prompt": text, **(STREAM if stream else {})})
 
     def reply(self, request: Request, answer: Table, headers: Mapping[str, str]) -> Reply:
         if request.kind == "embed":
@@ -131,82 +159,16 @@ class Completions(Chat):
         return [scores.get(at, -math.inf) - (scores.get(at + count, 0.0) if request.neutral is not None else 0.0) for at in range(count)]
 
 
-class Anthropic:
-    """``/messages``. A schema becomes the one tool that the model must call; there are no log-probabilities and no seeds."""
-
-    def __init__(self, model: str, facts: BackendFacts, vendor: str) -> None:
-        self.model = model
-        self.facts = facts
-        self.vendor = vendor
-
-    def headers(self, key: Secret) -> dict[str, str]:
-        return {"x-api-key": key.reveal(), "anthropic-version": "2023-06-01"}
-
-    def body(self, request: Request, draw: int | None) -> tuple[str, bytes]:
-        if request.kind != "complete":
-            raise CallFailed("bad_request", f"{self.facts.name} has neither log-probabilities nor embeddings", retryable=False)
-        pairs = messages(request.blocks)
-        system = "\n\n".join(text for role, text in pairs if role == "system")
-        talk = [{"role": role, "content": text} for role, text in pairs if role != "system"]
-        if not talk:
-            talk, system = [{"role": "user", "content": system}], ""
-        body: dict[str, Any] = {"model": self.model, "messages": talk, "max_tokens": request.sampling.max_tokens}
-        if system:
-            body["system"] = system
-        if self.facts.engine["sampling"] == "send":
-            body["temperature"] = request.sampling.temperature
-            if request.sampling.top_p < 1.0:
-                body["top_p"] = request.sampling.top_p
-        if request.sampling.stop:
-            body["stop_sequences"] = list(request.sampling.stop)
-        if request.schema is not None and self.facts.engine["schemas"] == "tool":
-            form = request.schema if _is_object(request.schema) else {"type": "object", "properties": {"value": request.schema}}
-            body["tools"] = [{"name": "reply", "description": "The reply.", "input_schema": form}]
-            body["tool_choice"] = {"type": "tool", "name": "reply"}
-        elif request.schema is not None:
-            talk.append({"role": "user", "content": prompt("schema", schema=json.dumps(request.schema, sort_keys=True))})
-        return "/messages", encoded(body)
-
-    def reply(self, request: Request, answer: Table, headers: Mapping[str, str]) -> Reply:
-        parts: list[Any] = answer["content"] if isinstance(answer.get("content"), list) else []
-        texts: list[str] = []
-        for part in parts:
-            piece = table(part, "content")
-            if piece.get("type") == "text":
-                texts.append(word(piece.get("text")))
-            elif piece.get("type") == "tool_use" and request.schema is not None:
-                given = table(piece.get("input"), "input")
-                texts = [json.dumps(given if _is_object(request.schema) else given.get("value"), ensure_ascii=False)]
-                break
-        text = "".join(texts)
-        finish = word(answer.get("stop_reason")) or "stop"
-        tokens = answer.get("usage")
-        if isinstance(tokens, dict):
-            count = cast("dict[str, Any]", tokens)
-            read = whole(count.get("cache_read_input_tokens"))
-            prompt_tokens = whole(count.get("input_tokens")) + read + whole(count.get("cache_creation_input_tokens"))
-            usage = Usage(1, prompt_tokens, read, whole(count.get("output_tokens")))
-        else:
-            usage = used({}, request, text)
-        return Reply(
-            text=text, finish=FINISHES.get(finish, finish), model=word(answer.get("model")), usage=usage, echo=echoed(answer, headers)
-        )
+def schema_format(request: Request) -> dict[str, Any]:
+    form = {"name": "reply", "schema": request.schema, "strict": is_strict(request.schema)}
+    return {"type": "json_schema", "json_schema": form}
 
 
-def decoded(data: bytes) -> Table:
-    """The object in a body, or ``CallFailed``."""
-    try:
-        answer: Any = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise CallFailed("truncated", f"the body is not JSON: {str(error)[:120]}", retryable=True) from None
-    body = table(answer, "the body")
-    if body.get("error"):  # some servers send an error with status 200
-        raise CallFailed("server_error", "an error in the place of an answer", retryable=True)
-    return body
-
-
-def encoded(body: Table) -> bytes:
-    return _WRITE(body).encode("utf-8", "replace")
+def prefix_key(request: Request, cache: str) -> str:
+    """A name for the beginning that requests share, so that a vendor sends them to where it is kept; empty where there is none."""
+    kept = (Layer.SHARED, Layer.STABLE) if cache == "stable" else (Layer.SHARED,) if cache == "shared" else ()
+    digests = [block_digest(block) for block in request.blocks if block.layer in kept]
+    return hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest() if digests else ""
 
 
 def sampling(request: Request, draw: int | None, facts: BackendFacts) -> dict[str, Any]:
@@ -285,7 +247,7 @@ def embedded(request: Request, answer: Table, headers: Mapping[str, str]) -> Rep
     vectors: dict[int, tuple[float, ...]] = {}
     for number, row in enumerate(rows):
         numbers = table(row, "data").get("embedding")
-        if not isinstance(numbers, list) or not all(_is_finite(one) for one in cast("list[Any]", numbers)):
+        if not isinstance(numbers, list) or not all(is_finite(one) for one in cast("list[Any]", numbers)):
             raise CallFailed("wrong_shape", "an embedding is not a list of numbers", retryable=True)
         vectors[whole(table(row, "data").get("index", number))] = tuple(float(one) for one in cast("list[Any]", numbers))
     if sorted(vectors) != list(range(len(request.texts))):
@@ -294,79 +256,5 @@ def embedded(request: Request, answer: Table, headers: Mapping[str, str]) -> Rep
     return Reply(vectors=ordered, model=word(answer.get("model")), usage=used(answer, request, ""), echo=echoed(answer, headers))
 
 
-def used(answer: Table, request: Request, text: str) -> Usage:
-    """Tokens as the server counts them (reasoning is part of the completion); where it is silent, the most they can be."""
-    count = answer.get("usage")
-    if not isinstance(count, dict):
-        return Usage(1, upper_tokens(request)[0], 0, len(text.encode("utf-8", "replace")))
-    tokens = cast("dict[str, Any]", count)
-    details = tokens.get("prompt_tokens_details")
-    cached = whole(cast("dict[str, Any]", details).get("cached_tokens")) if isinstance(details, dict) else 0
-    prompt_tokens = whole(tokens.get("prompt_tokens"))
-    return Usage(1, prompt_tokens, min(cached, prompt_tokens), whole(tokens.get("completion_tokens")))
-
-
-def echoed(answer: Table, headers: Mapping[str, str]) -> str:
-    """The id of the request that the server says it answers, where it says so."""
-    metadata = answer.get("metadata")
-    told = cast("dict[str, Any]", metadata).get("request_id") if isinstance(metadata, dict) else answer.get("request_id")
-    for text in (headers.get("x-request-id", ""), word(told)):
-        if text.startswith(ECHO):
-            return text.removeprefix(ECHO)
-    return ""
-
-
-def strict(schema: Any) -> bool:
-    """Whether a schema keeps the rules of strict mode: each object closed, each of its names required."""
-    if isinstance(schema, list):
-        return all(strict(one) for one in cast("list[Any]", schema))
-    if not isinstance(schema, dict):
-        return True
-    part = cast("dict[str, Any]", schema)
-    closed = not _is_object(part) or (
-        part.get("additionalProperties") is False and set(part.get("required", ())) == set(part.get("properties", ()))
-    )
-    return closed and all(strict(one) for name, one in part.items() if name not in ("enum", "const", "default", "examples"))
-
-
-_WRITE = json.JSONEncoder(ensure_ascii=False).encode
-_is_strict: ByIdentity[Any, bool] = ByIdentity(strict, 4_096)
-
-
 def flat(blocks: Content) -> str:
     return "\n\n".join(text for _, text in messages(blocks))
-
-
-def table(value: Any, what: str) -> Table:
-    if not isinstance(value, dict):
-        raise CallFailed("wrong_shape", f"{what} is missing or not an object", retryable=True)
-    return cast("Table", value)
-
-
-def first(value: Any, what: str) -> Any:
-    if not isinstance(value, list) or not value:
-        raise CallFailed("wrong_shape", f"{what} is missing or empty", retryable=True)
-    return cast("list[Any]", value)[0]
-
-
-def joined(content: Any) -> str:
-    """The text of a message: a string, or the texts of its parts."""
-    if isinstance(content, list):
-        return "".join(word(table(part, "content").get("text")) for part in cast("list[Any]", content))
-    return word(content)
-
-
-def word(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def whole(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 40 else 0
-
-
-def _is_object(schema: Table) -> bool:
-    return schema.get("type") == "object" or "properties" in schema
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -107,7 +107,7 @@ async def model_routing(context: ClaimContext) -> Measured:
     game = GovSimRepro.of(
         {"models": specs, "framework_model": "scripted:schema?seed=6", "max_rounds": 2, "embedder": "hashing", "pace": "brief"}
     )
-    backends = opened(game, Options())
+    backends = await opened(game, Options())
     journal = KeptCalls()
     async with ModelService(backends, journal=journal, seed=0) as service:
         simulation = game.build(0)

@@ -24,7 +24,8 @@ from typing import Any, cast
 from sociarium.kernel.errors import UsageError
 from sociarium.models.backend import Backend, CallFailed
 from sociarium.models.backends.faulty import FAULTS, FaultyBackend
-from sociarium.models.backends.http_shapes import ECHO, LETTERS
+from sociarium.models.backends.http_reading import ECHO
+from sociarium.models.backends.http_shapes import LETTERS
 from sociarium.models.backends.scripted import open_scripted
 from sociarium.models.request import Reply, Request
 from sociarium.models.serving import STATUS, blocks_of, error_of, sampling_of, schema_of, texts_of, usage_of

@@ -68,7 +68,9 @@ $(VENV)/.user: pyproject.toml | $(VENV)/.base
 	$(PY) -m pip install -q -e '.[local,plot,lab,fast,graph]'
 	@touch $@
 
+# Torch first and by itself: a plain file for the processor. Asked for among other packages it may come with gigabytes of CUDA.
 $(VENV)/.dev: pyproject.toml | $(VENV)/.base
+	$(PY) -m pip install -q torch==2.13.0
 	$(PY) -m pip install -q -e '.[dev]'
 	@touch $@ $(VENV)/.user
 

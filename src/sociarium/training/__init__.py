@@ -1,1 +1,1 @@
-
+"""What learns: gradients through simulations, calibration to data, search over prompts."""

@@ -1,0 +1,1 @@
+"""Random choices and comparisons that let gradients through. Needs the extra ``grad``."""

@@ -41,7 +41,11 @@ class TensorStream:
     __slots__ = ("_keys",)
 
     def __init__(self, streams: Sequence[Stream], device: str | torch.device = "cpu") -> None:
-        self._keys = torch.tensor([[_signed(stream.key)] for stream in streams], dtype=torch.int64, device=device)
+        self._keys = torch.tensor(
+            [[_signed(stream.key)] for stream in streams],
+            dtype=torch.int64,
+            device=device,
+        )
 
     def bits(self, rows: Tensor, index: int = 0) -> Tensor:
         """64 random bits a row, as int64, (replicates, rows); ``rows`` is a flat int64 tensor."""
@@ -60,7 +64,13 @@ class Links:
     device and in any order.
     """
 
-    def __init__(self, agents: int, sources: NDArray[Any], targets: NDArray[Any], device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self,
+        agents: int,
+        sources: NDArray[Any],
+        targets: NDArray[Any],
+        device: str | torch.device = "cpu",
+    ) -> None:
         sources, targets = np.asarray(sources), np.asarray(targets)
         if sources.shape != targets.shape or sources.ndim != 1:
             raise UsageError(f"links need a source for each target, not {sources.shape} sources for {targets.shape} targets")

@@ -80,7 +80,7 @@ def stock_curves(
     if not 1 <= len(checked) <= len(COLOURS):
         raise UsageError(f"one picture shows 1 to {len(COLOURS)} arms, not {len(checked)}")
     periods = max(stock.shape[1] for stock, _ in checked.values())
-    style, figures = _matplotlib()
+    style, figures = matplotlib_parts()
     with style.context(STYLE):
         figure = figures.Figure(figsize=(10.5, 3.7), layout="constrained")
         left, middle, right = figure.subplots(1, 3, width_ratios=[1.35, 1, 1])
@@ -99,7 +99,7 @@ def stock_curves(
         _finish(right, "Survival", "share of runs not lost", period, periods)
         right.set_ylim(-0.03, 1.03)  # so that lines at none and all are seen whole
         _explain(figure, title, level, left)
-        return _saved(figure, path)
+        return saved(figure, path)
 
 
 def interval_chart(
@@ -122,7 +122,7 @@ def interval_chart(
     if unknown:
         raise UsageError(f"a published value names the row {unknown[0]!r}, which is not drawn")
     decimals = _decimals(rows)
-    style, figures = _matplotlib()
+    style, figures = matplotlib_parts()
     with style.context({**STYLE, "axes.grid.axis": "x"}):
         figure = figures.Figure(figsize=(7.2, 1.15 + 0.36 * len(rows)), layout="constrained")
         axes = figure.subplots()
@@ -143,10 +143,11 @@ def interval_chart(
             axes.plot([], [], "o-", color=COLOURS[0], markersize=6.5, linewidth=2.4, label=f"ours, {_coverage(rows)}")
             axes.plot([], [], "D", **PUBLISHED, label="published")
             axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, handlelength=1.6)
-        return _saved(figure, path)
+        return saved(figure, path)
 
 
-def _matplotlib() -> tuple[Any, Any]:
+def matplotlib_parts() -> tuple[Any, Any]:
+    """Matplotlib's styles and figures, loaded now."""
     return optional("matplotlib.style", "plot", "drawing"), optional("matplotlib.figure", "plot", "drawing")
 
 
@@ -236,7 +237,8 @@ def _coverage(rows: Sequence[tuple[str, Interval]]) -> str:
     return f"{100 * levels.pop():g} % interval" if len(levels) == 1 else "intervals of several levels"
 
 
-def _saved(figure: Any, path: Path) -> Path:
+def saved(figure: Any, path: Path) -> Path:
+    """Write a picture; the same picture has the same bytes."""
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise UsageError(f"{path} must end in .png, .svg or .pdf")
     path.parent.mkdir(parents=True, exist_ok=True)

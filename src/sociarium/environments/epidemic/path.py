@@ -14,7 +14,13 @@ from typing import Any
 from sociarium.environments.epidemic import tensor
 from sociarium.environments.epidemic.disease import Disease, Stage
 from sociarium.environments.epidemic.model import INFECTION
-from sociarium.environments.epidemic.tensor import Draws, Rates, TensorFlows, TensorState, World
+from sociarium.environments.epidemic.tensor import (
+    Draws,
+    Rates,
+    TensorFlows,
+    TensorState,
+    World,
+)
 from sociarium.environments.tensors import Sampler, Tensor, hard, loose, torch
 from sociarium.kernel.errors import UsageError
 
@@ -69,7 +75,17 @@ def run(
         length = min(stretch, days - start)
         if keeps:
             again: Any = loose.utils.checkpoint.checkpoint
-            state, counted = again(_stretch, state, world, rates, length, draws, sampler, use_reentrant=False, preserve_rng_state=False)
+            state, counted = again(
+                _stretch,
+                state,
+                world,
+                rates,
+                length,
+                draws,
+                sampler,
+                use_reentrant=False,
+                preserve_rng_state=False,
+            )
         else:
             state, counted = _stretch(state, world, rates, length, draws, sampler)
         cases.append(counted[0])
@@ -117,7 +133,12 @@ def seeded(seeds: Sequence[int], device: tensor.Device = "cpu") -> DrawsOf:
 
 
 def _stretch(
-    state: Carried | TensorState, world: World, rates: Rates, days: int, draws: DrawsOf, sampler: Sampler
+    state: Carried | TensorState,
+    world: World,
+    rates: Rates,
+    days: int,
+    draws: DrawsOf,
+    sampler: Sampler,
 ) -> tuple[Carried | TensorState, tuple[Tensor, Tensor]]:
     cases: list[Tensor] = []
     deaths: list[Tensor] = []

@@ -19,8 +19,23 @@ from typing import Any
 import numpy as np
 
 from sociarium.environments.epidemic.disease import Disease, Stage
-from sociarium.environments.epidemic.model import FOR_GOOD, INFECTION, LENGTH, NEVER, Contacts, EpidemicState, People
-from sociarium.environments.tensors import Links, Sampler, Tensor, TensorStream, hard, torch
+from sociarium.environments.epidemic.model import (
+    FOR_GOOD,
+    INFECTION,
+    LENGTH,
+    NEVER,
+    Contacts,
+    EpidemicState,
+    People,
+)
+from sociarium.environments.tensors import (
+    Links,
+    Sampler,
+    Tensor,
+    TensorStream,
+    hard,
+    torch,
+)
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.randomness import Randomness
 
@@ -45,15 +60,15 @@ class Rates:
 
     @classmethod
     def of(cls, disease: Disease, device: Device = "cpu", **learned: Tensor) -> Rates:
-        """Those of the disease, but for what is given. A reproduction of shape (..., weeks) means one area."""
+        """Those of the disease, but for what is given; reproduction as (..., weeks, areas), one area where R is the same for all."""
         known = {one.name: torch.as_tensor(np.asarray(getattr(disease, one.name), np.float64), device=device) for one in fields(cls)}
+        known["reproduction"] = known["reproduction"].reshape(-1, disease.areas)
         if unknown := sorted(set(learned) - set(known)):
             raise UsageError(f"a disease has no rate {unknown[0]!r}; it has {', '.join(known)}")
         rates = {**known, **{name: value.to(device) for name, value in learned.items()}}
-        if disease.areas == 1 and (rates["reproduction"].ndim < 2 or rates["reproduction"].shape[-1] != 1):
-            rates["reproduction"] = rates["reproduction"][..., None]
-        if rates["reproduction"].shape[-1] != disease.areas:
-            raise UsageError(f"the disease tells {disease.areas} areas apart, reproduction has {rates['reproduction'].shape[-1]}")
+        if rates["reproduction"].ndim < 2 or rates["reproduction"].shape[-1] != disease.areas:
+            given = tuple(rates["reproduction"].shape)
+            raise UsageError(f"reproduction must be (..., weeks, areas) with {disease.areas} areas, not {given}")
         return cls(**rates)
 
     def receptivity(self, day: int, days_a_week: int) -> Tensor:
@@ -77,12 +92,24 @@ class TensorPeople:
     regions: int = 1
 
     @classmethod
-    def of(cls, people: People, device: Device = "cpu", region: Any = None, regions: int = 1) -> TensorPeople:
+    def of(
+        cls,
+        people: People,
+        device: Device = "cpu",
+        region: Any = None,
+        regions: int = 1,
+    ) -> TensorPeople:
         """Regions are the groups unless given."""
         trait, group = (torch.as_tensor(np.ascontiguousarray(part, np.int64), device=device) for part in (people.trait, people.group))
         if region is None:
             return cls(trait, group, group, people.groups, people.groups)
-        return cls(trait, group, torch.as_tensor(np.ascontiguousarray(region, np.int64), device=device), people.groups, regions)
+        return cls(
+            trait,
+            group,
+            torch.as_tensor(np.ascontiguousarray(region, np.int64), device=device),
+            people.groups,
+            regions,
+        )
 
     def __len__(self) -> int:
         return self.trait.shape[0]
@@ -101,7 +128,13 @@ class TensorContacts:
 
     @classmethod
     def of(cls, contacts: Sequence[Contacts], agents: int, device: Device = "cpu") -> tuple[TensorContacts, ...]:
-        return tuple(cls(None if c.mixed else Links(agents, c.sources, c.targets, device), c.weight) for c in contacts)
+        return tuple(
+            cls(
+                None if c.mixed else Links(agents, c.sources, c.targets, device),
+                c.weight,
+            )
+            for c in contacts
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +166,10 @@ class TensorState:
     @classmethod
     def of(cls, states: Sequence[EpidemicState], device: Device = "cpu") -> TensorState:
         stage, until, infected = (np.stack([getattr(s, name) for s in states]) for name in ("stage", "until", "infected"))
-        return cls(states[0].day, *(torch.as_tensor(part, device=device) for part in (stage, until, infected)))
+        return cls(
+            states[0].day,
+            *(torch.as_tensor(part, device=device) for part in (stage, until, infected)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +207,13 @@ def begin(infected: Tensor, disease: Disease, draws: Draws) -> TensorState:
     return _enter(state, infected, Stage.EXPOSED, -1, disease, draws)
 
 
-def step(state: TensorState, world: World, rates: Rates, draws: Draws, sampler: Sampler = hard) -> tuple[TensorState, TensorFlows]:
+def step(
+    state: TensorState,
+    world: World,
+    rates: Rates,
+    draws: Draws,
+    sampler: Sampler = hard,
+) -> tuple[TensorState, TensorFlows]:
     """One day: everyone who transmits does, at once; then stages that end today end, and who was infected is exposed."""
     day, disease, people = state.day, world.disease, world.people
     chance = 1 - torch.exp(-hazards(state, world, rates))
@@ -253,7 +295,14 @@ def summed(values: Tensor, place: Tensor, places: int) -> Tensor:
     return values.new_zeros((values.shape[0], places)).index_add(1, place, values)
 
 
-def _enter(state: TensorState, who: Tensor, stage: Stage, day: int, disease: Disease, draws: Draws) -> TensorState:
+def _enter(
+    state: TensorState,
+    who: Tensor,
+    stage: Stage,
+    day: int,
+    disease: Disease,
+    draws: Draws,
+) -> TensorState:
     duration = disease.duration(stage)
     if not duration.ends:
         until: Tensor | int = FOR_GOOD

@@ -28,7 +28,10 @@ def less(left: Tensor, right: Tensor, temperature: float = TEMPERATURE) -> Tenso
 
 def equal(left: Tensor, right: Tensor, temperature: float = TEMPERATURE) -> Tensor:
     """1 where left = right; the gradient of exp(-((left - right) / temperature)^2 / 2)."""
-    return joined((left == right).to(left.dtype), torch.exp(-0.5 * ((left - right) / temperature) ** 2))
+    return joined(
+        (left == right).to(left.dtype),
+        torch.exp(-0.5 * ((left - right) / temperature) ** 2),
+    )
 
 
 def maximum(values: Tensor, dim: int = -1, temperature: float = TEMPERATURE) -> Tensor:

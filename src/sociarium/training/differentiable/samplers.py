@@ -78,10 +78,19 @@ def categorical(weights: Tensor, draws: Tensor) -> Tensor:
     probabilities = weights / weights.sum(-1, keepdim=True)
     cumulative = torch.cumsum(weights.detach(), -1)
     place = (cumulative <= draws[..., None] * cumulative[..., -1:]).sum(-1).clamp_max(weights.shape[-1] - 1)
-    return joined(torch.nn.functional.one_hot(place, weights.shape[-1]).to(weights.dtype), probabilities)
+    return joined(
+        torch.nn.functional.one_hot(place, weights.shape[-1]).to(weights.dtype),
+        probabilities,
+    )
 
 
-def gumbel_softmax(logits: Tensor, draws: Tensor, temperature: float = TEMPERATURE, *, one_hot: bool = True) -> Tensor:
+def gumbel_softmax(
+    logits: Tensor,
+    draws: Tensor,
+    temperature: float = TEMPERATURE,
+    *,
+    one_hot: bool = True,
+) -> Tensor:
     """One of many by the largest of logit + Gumbel noise; the gradient is that of the softmax at ``temperature``.
 
     ``draws`` are uniform and have the shape of ``logits``, (..., options). ``one_hot=False`` gives the softmax itself.
@@ -91,7 +100,10 @@ def gumbel_softmax(logits: Tensor, draws: Tensor, temperature: float = TEMPERATU
     soft = torch.softmax(noisy / _checked(temperature), -1)
     if not one_hot:
         return soft
-    return joined(torch.nn.functional.one_hot(noisy.argmax(-1), logits.shape[-1]).to(logits.dtype), soft)
+    return joined(
+        torch.nn.functional.one_hot(noisy.argmax(-1), logits.shape[-1]).to(logits.dtype),
+        soft,
+    )
 
 
 def score_function(values: Tensor, log_probabilities: Tensor, baseline: bool = True) -> Tensor:

@@ -124,7 +124,7 @@ def _prior(random: Stream, count: int, size: int) -> Floats:
 
 def _prior_density(place: Floats) -> Floats:
     share = 1 / (1 + np.exp(-place))
-    return np.multiply.reduce(share * (1 - share), 1)
+    return np.exp(np.log(share * (1 - share)).sum(1))
 
 
 def _kernel(place: Floats, weight: Floats) -> Floats:

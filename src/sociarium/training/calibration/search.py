@@ -14,8 +14,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from sociarium.kernel.errors import UsageError
+from sociarium.kernel.extras import optional
 from sociarium.kernel.randomness import key_of
-from sociarium.lab.extras import optional
 from sociarium.training import saving
 from sociarium.training.calibration.ending import Ended, concluded
 from sociarium.training.calibration.fit import Fit

@@ -56,6 +56,7 @@ def series_panels(
             if band.observed is not None:
                 _points(axes, band.observed)
             _finish(axes, name, f"{name} a {period}", period, band.simulated.shape[1])
+            axes.set_ylim(bottom=min(0.0, float(band.simulated.min())))
         places[0].legend(loc="best", fontsize=8)
         if losses is not None:
             _losses(places[-1], losses)

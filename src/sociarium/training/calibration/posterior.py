@@ -131,7 +131,9 @@ def _kernel(place: Floats, weight: Floats) -> Floats:
     """Twice the weighted covariance (Filippi et al. 2013), as a Cholesky factor."""
     centred = place - weight @ place
     spread = 2 * (weight[:, None] * centred).T @ centred
-    return np.linalg.cholesky(spread + 1e-9 * (np.trace(spread) / len(spread) + 1e-12) * np.eye(len(spread)))
+    least = 1e-9 * (float(np.trace(spread)) / len(spread) + 1e-12)
+    factor: Floats = np.linalg.cholesky(spread + least * np.eye(len(spread)))
+    return factor
 
 
 def _around(random: Stream, count: int, place: Floats, weight: Floats) -> Floats:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -132,7 +133,7 @@ def _kernel(place: Floats, weight: Floats) -> Floats:
     centred = place - weight @ place
     spread = 2 * (weight[:, None] * centred).T @ centred
     least = 1e-9 * (float(np.trace(spread)) / len(spread) + 1e-12)
-    factor: Floats = np.linalg.cholesky(spread + least * np.eye(len(spread)))
+    factor: Any = np.linalg.cholesky(spread + least * np.eye(len(spread)))
     return factor
 
 

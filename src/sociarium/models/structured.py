@@ -56,10 +56,10 @@ def clean(text: str) -> str:
     return text
 
 
-def repeats(text: str) -> bool:
-    """Whether a text ends in one unit of at most 64 characters, repeated over at least 8 units and 128 characters."""
+def repeats(text: str, least: int = 128) -> bool:
+    """Whether a text ends in one unit of at most 64 characters, repeated over at least 8 units and ``least`` characters."""
     for unit in range(1, 65):
-        span = max(128, 8 * unit)
+        span = max(least, 8 * unit)
         if len(text) >= span and _periodic(text[-span:], unit):
             return True
     return False

@@ -1,9 +1,10 @@
 """Several servers of one model: who gets the next call, and who rests.
 
-A call goes to the server with the least (calls in flight + 1) / weight, so that a fast server gets more than a slow one of the same
-weight. A server that fails ``TRIPS`` times running rests: for ``REST`` seconds, then twice as long after each trial that fails, at
-most ``LONGEST``. After its rest one call is let through as a trial, and the others follow once that has come back well. Where all
-rest, the one whose rest ends first is tried anyway: nothing is ever refused here.
+A call goes to the server with the fewest calls in flight for its weight, so that a fast server gets more than a slow one of the same
+weight; among equals they take turns, each as often as its weight says. A server that fails ``TRIPS`` times running rests: for
+``REST`` seconds, then twice as long after each trial that fails, at most ``LONGEST``. After its rest one call is let through as a
+trial, and the others follow once that has come back well. Where all rest, the one whose rest ends first is tried anyway: nothing
+is ever refused here.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Endpoint:
     base: str
     weight: float = 1.0
     flying: int = 0
-    served: int = 0
+    credit: float = 0.0  # grows by the weight each time that its turn could have come
     failures: int = 0  # running
     rests: int = 0  # running
     until: float = 0.0  # rests before this moment
@@ -33,10 +34,6 @@ class Endpoint:
 
     def ready(self, now: float) -> bool:
         return now >= self.until and not (self.rests and self.trial)
-
-    @property
-    def load(self) -> tuple[float, float]:
-        return (self.flying + 1) / self.weight, (self.served + 1) / self.weight
 
 
 class Endpoints:
@@ -52,9 +49,8 @@ class Endpoints:
     def take(self, now: float) -> Endpoint:
         """The server for the next call. Give it back by ``give``."""
         ready = [one for one in self.all if one.ready(now)]
-        chosen = min(ready, key=lambda one: one.load) if ready else min(self.all, key=lambda one: one.until)
+        chosen = _turn(ready) if ready else min(self.all, key=lambda one: one.until)
         chosen.flying += 1
-        chosen.served += 1
         chosen.trial = chosen.rests > 0
         return chosen
 
@@ -79,3 +75,14 @@ class Endpoints:
         one.rests = min(one.rests + 1, 10)
         one.failures = 0
         one.known = False
+
+
+def _turn(ready: Sequence[Endpoint]) -> Endpoint:
+    """Smooth weighted turns among those with the least load."""
+    least = min(one.flying / one.weight for one in ready)
+    equal = [one for one in ready if one.flying / one.weight == least]
+    for one in equal:
+        one.credit += one.weight
+    chosen = max(equal, key=lambda one: one.credit)
+    chosen.credit -= sum(one.weight for one in equal)
+    return chosen

@@ -20,6 +20,7 @@ from sociarium.models.backends.http_wire import LARGEST, whole
 from sociarium.models.request import Request
 from sociarium.models.structured import repeats
 
+RUNAWAY = 1_024  # characters of one repeated unit: less may be a refrain, and a reply that ends by itself is never judged here
 LOOK = 256  # characters between two looks for endless repetition
 Table = Mapping[str, Any]
 
@@ -68,7 +69,7 @@ async def streamed(answer: aiohttp.ClientResponse, gathering: Gathering, pacing:
                     break
                 if len(gathering.text) - looked >= LOOK:
                     looked = len(gathering.text)
-                    if repeats(gathering.text):
+                    if len(gathering.text) >= RUNAWAY and repeats(gathering.text, RUNAWAY):
                         answer.close()  # the server stops when nobody listens
                         return _cut(gathering, request)
     except TimeoutError:

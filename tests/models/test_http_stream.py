@@ -14,7 +14,7 @@ from sociarium.kernel.content import Block
 from sociarium.kernel.outcomes import Status
 from sociarium.kernel.protocols import Address, Usage
 from sociarium.models.backend import CallFailed
-from sociarium.models.backends.http_stream import Events
+from sociarium.models.backends.http_stream import Chunks, Events, Parts
 from sociarium.models.opening import open_backend, ready
 from sociarium.models.request import BackendFacts, Reply, Request, Sampling
 from sociarium.models.retry import RetryPolicy
@@ -153,12 +153,12 @@ async def test_a_stalled_stream_is_noticed_long_before_the_time_limit(serve, pie
     await asyncio.wait_for(server.left.wait(), 5.0)
 
 
-async def test_thought_and_words_that_keep_coming_are_no_stall(serve):
-    thought = event({"choices": [{"delta": {"reasoning_content": "hm"}}]})
-    _, backend = await serve(
-        [thought, 0.02, thought, 0.02, chunk("ten"), 0.02, chunk(None, "stop"), event("[DONE]")], "&first=0.04&idle=0.04"
-    )
-    assert (await backend.complete(ASKED, None)).text == "ten"
+def test_thought_and_words_bring_a_reply_on_and_empty_events_do_not():
+    def came(delta, **more):
+        return Chunks(chat=True).take({"choices": [{"delta": delta, **more}]})
+
+    assert came({"content": "ten"}) and came({"reasoning_content": "hm"}) and came({"reasoning": "hm"}) and came({}, finish_reason="stop")
+    assert not came({"role": "assistant", "content": ""}) and not came({}) and not Parts().take({"type": "ping"})
 
 
 async def test_endless_repetition_is_cut_off_and_is_malformed(serve):

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 CUT_PACE = 0.95  # of the rate at which calls got through
 CUT_PLACES = 0.9
+DEEPEST_CUT = 0.25  # of the rate of starts: where everything is turned away, one cut must not bring calls to a stand
 RETURN = 10.0  # seconds until the pace is back where it was cut
 STEP = 4.0  # places
 WINDOW = 2.0  # seconds over which the rate of calls let in is measured
@@ -29,7 +30,7 @@ SHORTEST = 0.25  # seconds: no rate is taken from less
 LEAST = 0.1  # starts a second
 CATCH_UP = 0.05  # seconds of starts that a late timer may make up for
 TOLERATED = 0.01  # share of refusals that is no reason to slow down
-FEW = 30  # starts after a cut before the next
+FEW = 10  # starts after a cut before the next
 SURPRISES = 2  # cuts that do not help before a trial
 RECENT = 200  # starts after which older ones count half
 TRIAL_PACE = 0.25
@@ -127,7 +128,8 @@ class Limiter:
         self._recent = Seen()
         self.places = max(1.0, min(self.places, self.flying) * CUT_PLACES)
         if rate is None:
-            rate = self._let_in(now) if self.pace is None else min(self._let_in(now), self.pace.at(now))
+            rate = max(self._let_in(now), DEEPEST_CUT * self._rate(now))
+            rate = rate if self.pace is None else min(rate, self.pace.at(now))
         self.pace = Pace(max(rate, LEAST), since)
 
     def _end_trial(self, now: float, trial: Trial) -> None:
@@ -152,6 +154,10 @@ class Limiter:
             return 0.0
         return (len(self._starts) - len(self._refusals)) / max(SHORTEST, min(WINDOW, now - self._starts[0]))
 
+    def _rate(self, now: float) -> float:
+        """Calls started a second, over the same time."""
+        return len(self._starts) / max(SHORTEST, min(WINDOW, now - self._starts[0])) if self._starts else 0.0
+
     def _wait(self, now: float) -> float | None:
         """Seconds until the next start may be made; None while there is no place."""
         if self.flying >= int(self.places):
@@ -167,7 +173,7 @@ class Limiter:
             self.pace.start(now)
             if self._trial is not None:
                 self._trial.seen.start()
-                if self._trial.seen.starts > self._trial.length:
+                if self._trial.over:
                     self._end_trial(now, self._trial)
 
     def _give(self) -> None:
@@ -240,5 +246,6 @@ class Trial:
     seen: Seen = field(default_factory=Seen)
 
     @property
-    def length(self) -> float:
-        return min(max(TRIAL[0], EXPECTED / self.share), TRIAL[1])
+    def over(self) -> bool:
+        """Enough starts to expect ``EXPECTED`` refusals, or so many refusals already."""
+        return self.seen.starts > min(max(TRIAL[0], EXPECTED / self.share), TRIAL[1]) or self.seen.refusals >= EXPECTED

@@ -17,7 +17,8 @@ from sociarium.kernel.environment import News
 from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import Component, Focus
 from sociarium.minds.language.news import NewsRules
-from sociarium.minds.language.retrieval import GOVSIM, NEVER, Kind, Memories, Retrieval, retrieve
+from sociarium.minds.language.recall import Ask, Recall
+from sociarium.minds.language.retrieval import GOVSIM, Kind, Retrieval
 from sociarium.minds.language.stream import Memory as Memory_
 from sociarium.minds.language.stream import MemoryStream
 from sociarium.minds.language.vectors import Embedder, Vectors
@@ -52,6 +53,7 @@ class Memory(Component):
         self.prompt = prompt
         self.stream = MemoryStream()
         self.vectors = Vectors(embedder)
+        self.recalling = Recall(self.stream, self.vectors, rule, unscored)
         self._news: NewsRules | None = news if isinstance(news, NewsRules) else None
 
     def hear(self, news: Sequence[News]) -> None:
@@ -82,11 +84,15 @@ class Memory(Component):
         rows = rows[~np.isin(self.stream["kind"][rows], [int(kind) for kind in self.rule.hidden])]
         if not len(rows) or focus.top < 1:
             return rows[:0]
-        vectors, queries = np.zeros((len(rows), 1)), np.zeros((1, 1))
-        if focus.queries and self.rule.relevance_weight:
-            stored, asked = await self.vectors.of(asking, self.stream, rows, focus.queries, label)
-            vectors, queries = stored.astype(np.float64), asked.astype(np.float64)
-        found = rows[best(self._memories(rows, vectors), queries, asking.turn.time, focus.top, self.rule)]
+        ask = Ask(rows, focus.queries, asking.turn.time, focus.top)
+        if self.vectors.embedder is not None or not focus.queries or not self.rule.relevance_weight:
+            found = await self.recalling.together(ask)
+        else:
+            place, queries = await self.vectors.asked(asking, self.stream, rows, focus.queries, label)
+            self.recalling.answer([ask], lambda _: place, queries[None])
+            found = ask.found
+            if asking.probe:
+                self.vectors.forget(rows, place, self.stream)
         if not asking.probe:
             self.stream.set("accessed", found, asking.turn.time)
         return found
@@ -127,21 +133,6 @@ class Memory(Component):
         self.stream.load(state)
         self.vectors.load(state if "vectors" in state else {})
 
-    def _memories(self, rows: Ints, vectors: Floats) -> Memories:
-        """These rows of one agent, which are live, as retrieval reads them."""
-        stream, never = self.stream, np.full(len(rows), NEVER)
-        importance = stream["importance"][rows].astype(np.float64)
-        return Memories(
-            stream["agent"][rows],
-            stream["time"][rows],
-            stream["accessed"][rows],
-            never,
-            stream["kind"][rows].astype(np.int64),
-            np.where(np.isnan(importance), self.unscored, importance),
-            stream["always"][rows],
-            vectors,
-        )
-
     def _scored(self, memory: Memory_) -> Memory_:
         rule = self.importance
         score = rule.get(memory.kind.name.lower()) if isinstance(rule, Mapping) else None if isinstance(rule, str) else float(rule)
@@ -150,11 +141,3 @@ class Memory(Component):
         if memory.importance is not None or score is None:
             return memory
         return replace(memory, importance=score)
-
-
-def best(memories: Memories, queries: Floats, now: int, top: int, rule: Retrieval) -> Ints:
-    """Places of one agent's ``top`` best memories, each by its best query, in order of time; between equals the newer."""
-    found = retrieve(memories, np.full(len(queries), memories.agents[0]), queries, now, len(memories.agents), rule)
-    places = found.row(0)  # every query finds them all
-    score = found.scores[:, : len(places)].max(axis=0)
-    return np.sort(places[np.lexsort((-places, -score))[:top]])

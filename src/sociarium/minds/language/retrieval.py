@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from sociarium.kernel.errors import UsageError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Vectors = NDArray[np.floating[Any]]  # float32 in stores
 
 NEVER = np.iinfo(np.int64).max  # the expiration of what never expires
 HIGHEST = 10.0  # importance is asked on a scale of 1 to 10
@@ -43,15 +44,18 @@ class Memories:
     kinds: Ints
     importance: Floats  # 1 to 10
     always: Bools  # scored above all others
-    embeddings: Floats  # (memories, dimensions), of any length
+    embeddings: Vectors  # (memories, dimensions), of any length; or a table that ``vectors`` points into
     lengths: Floats | None = None  # of the embeddings, where the store keeps them; else they are computed
+    vectors: Ints | None = None  # the row of each memory's embedding, where equal texts share one
 
     def __post_init__(self) -> None:
         count = len(self.agents)
-        columns = (self.created, self.accessed, self.expires, self.kinds, self.importance, self.always, self.embeddings)
-        kept = columns if self.lengths is None else (*columns, self.lengths)
-        if any(len(column) != count for column in kept) or self.embeddings.ndim != 2:
+        columns: list[NDArray[Any]] = [self.created, self.accessed, self.expires, self.kinds, self.importance, self.always]
+        columns.append(self.embeddings if self.vectors is None else self.vectors)
+        if any(len(column) != count for column in columns) or self.embeddings.ndim != 2:
             raise UsageError("all columns of memories must have one row a memory, and embeddings two axes")
+        if self.lengths is not None and len(self.lengths) != len(self.embeddings):
+            raise UsageError("lengths of embeddings must have one value an embedding")
         same = self.agents[1:] == self.agents[:-1]
         if (self.agents[1:] < self.agents[:-1]).any() or (same & (self.created[1:] < self.created[:-1])).any():
             raise UsageError("memories must be sorted by agent and, within an agent, by time")
@@ -107,29 +111,46 @@ class Found:
         return found[found >= 0]
 
 
-def retrieve(memories: Memories, askers: Ints, queries: Floats, now: int, top: int, rule: Retrieval = GOVSIM) -> Found:
+def retrieve(memories: Memories, askers: Ints, queries: Vectors, now: int, top: int | Ints, rule: Retrieval = GOVSIM) -> Found:
     """The ``top`` best memories of each asker for its query, sorted by time; ties in score go to the newer memory.
 
-    ``askers``: agent ids, (queries,), an agent may ask several times; ``queries``: their embeddings, (queries, dimensions). What has
+    ``askers``: agent ids, (queries,), an agent may ask several times; ``queries``: their embeddings, (queries, dimensions), or several
+    for each, (queries, alternatives, dimensions), of which a memory's best counts. ``top``: a number for all, or one each. What has
     expired by ``now`` and kinds the rule hides never appear.
     """
-    if top < 1:
-        raise UsageError(f"at least one memory must be asked for, not {top}")
-    if queries.shape != (len(askers), memories.embeddings.shape[1]):
+    each = np.broadcast_to(np.asarray(top, np.int64), askers.shape)
+    if (np.asarray(top) < 1).any():
+        raise UsageError(f"at least one memory must be asked for, not {np.asarray(top).min()}")
+    queries = queries[:, None, :] if queries.ndim == 2 else queries
+    if queries.shape[::2] != (len(askers), memories.embeddings.shape[1]):
         raise UsageError(f"queries of shape {queries.shape}: need {(len(askers), memories.embeddings.shape[1])}, one embedding an asker")
-    found = Found(np.full((len(askers), top), -1, np.int64), np.full((len(askers), top), np.nan))
+    width = int(each.max(initial=1 if np.ndim(top) else int(top)))
+    found = Found(np.full((len(askers), width), -1, np.int64), np.full((len(askers), width), np.nan))
     query, row = _candidates(memories, askers, now, rule)
     if not len(row):
         return found
     scores = _scores(memories, query, row, queries, now, rule)
-    best_first = np.lexsort((-row, -scores, query))  # by query, then score, then the newer
+    near = _within_reach(scores, query, each)
+    best_first = near[np.lexsort((-row[near], -scores[near], query[near]))]  # by query, then score, then the newer
     place = _place_in_run(query[best_first])
-    kept = best_first[place < top]
+    kept = best_first[place < each[query[best_first]]]
     kept = kept[np.lexsort((row[kept], query[kept]))]  # rows are in order of time within an agent
     column = _place_in_run(query[kept])
     found.memories[query[kept], column] = row[kept]
     found.scores[query[kept], column] = scores[kept]
     return found
+
+
+def _within_reach(scores: Floats, query: Ints, top: Ints) -> Ints:
+    """The candidates that are no worse than the ``top``-th of their query: what is left to be sorted."""
+    kept = np.ones(len(scores), np.bool_)
+    starts = _starts(query)
+    for start, stop in zip(starts.tolist(), np.append(starts[1:], len(query)).tolist(), strict=True):
+        spare = stop - start - int(top[query[start]])
+        if spare > 0:
+            part = scores[start:stop]
+            kept[start:stop] = part >= np.partition(part, spare)[spare]
+    return np.flatnonzero(kept).astype(np.int64)
 
 
 def _candidates(memories: Memories, askers: Ints, now: int, rule: Retrieval) -> tuple[Ints, Ints]:
@@ -144,50 +165,67 @@ def _candidates(memories: Memories, askers: Ints, now: int, rule: Retrieval) -> 
     return query.astype(np.int64), usable[np.repeat(first, counts) + within]
 
 
-def _scores(memories: Memories, query: Ints, row: Ints, queries: Floats, now: int, rule: Retrieval) -> Floats:
+def _scores(memories: Memories, query: Ints, row: Ints, queries: Vectors, now: int, rule: Retrieval) -> Floats:
     recency = _recency(memories, query, row, now, rule)
     importance = (np.where(memories.always, HIGHEST, memories.importance)[row] - 1) / (HIGHEST - 1)
-    relevance = _cosine(queries, memories, query, row)
     if rule.scaling == "range":
-        recency, importance, relevance = (_ranged(values, query) for values in (recency, importance, relevance))
-    scores = rule.recency_weight * recency + rule.importance_weight * importance + rule.relevance_weight * relevance
+        recency, importance = _ranged(recency, query), _ranged(importance, query)
+    fixed = rule.recency_weight * recency + rule.importance_weight * importance
+    best = np.full(len(query), -np.inf)
+    for alternative in range(queries.shape[1]):
+        relevance = _cosine(queries[:, alternative], memories, query, row)
+        if rule.scaling == "range":
+            relevance = _ranged(relevance, query)
+        np.maximum(best, _with_always(fixed + rule.relevance_weight * relevance, memories, query, row), out=best)
+    return best
+
+
+def _with_always(scores: Floats, memories: Memories, query: Ints, row: Ints) -> Floats:
+    """What is always included is one above the highest of its query."""
+    always = memories.always[row]
+    if not always.any():
+        return scores
     starts = _starts(query)
     highest = np.repeat(np.maximum.reduceat(scores, starts), np.diff(np.append(starts, len(query))))
-    return np.where(memories.always[row], highest + 1, scores)
+    return np.where(always, highest + 1, scores)
 
 
 def _recency(memories: Memories, query: Ints, row: Ints, now: int, rule: Retrieval) -> Floats:
     moment = memories.created if rule.order_by == "created" else memories.accessed
     if rule.recency == "hours":
         return rule.decay ** ((now - moment[row]) / 3_600_000_000)
-    in_age = np.lexsort((row, moment[row], query))  # the oldest first
-    rank = np.empty(len(row), np.int64)
-    rank[in_age] = _place_in_run(query[in_age])
+    rank = _place_in_run(query)  # the oldest first, as memories are sorted by when they were made
+    if rule.order_by == "accessed":
+        in_age = np.lexsort((row, moment[row], query))
+        rank = np.empty(len(row), np.int64)
+        rank[in_age] = _place_in_run(query[in_age])
     if rule.recency == "rank":
         counts = np.bincount(query, minlength=1)
         rank = counts[query] - 1 - rank
     return rule.decay ** (rank + rule.first_rank).astype(np.float64)
 
 
-def _cosine(queries: Floats, memories: Memories, query: Ints, row: Ints) -> Floats:
+def _cosine(queries: Vectors, memories: Memories, query: Ints, row: Ints) -> Floats:
     """Cosine of each pair, 0 where either has no length. Each query is multiplied by itself, so no other can touch its bits."""
+    place = row if memories.vectors is None else memories.vectors[row]
     products, asked, stored = np.zeros(len(query)), _lengths(queries), memories.lengths
     if stored is None:
-        stored = np.zeros(len(memories.agents))
-        wanted = np.unique(row)
+        stored = np.zeros(len(memories.embeddings))
+        wanted = np.unique(place)
         stored[wanted] = _lengths(memories.embeddings[wanted])
     starts = _starts(query)
     for start, stop in zip(starts.tolist(), np.append(starts[1:], len(query)).tolist(), strict=True):
-        first, last = int(row[start]), int(row[stop - 1])
-        together = last - first == stop - start - 1  # no gaps: read where they lie instead of copying
-        rows = memories.embeddings[first : last + 1] if together else memories.embeddings[row[start:stop]]
+        first, last = int(place[start]), int(place[stop - 1])
+        together = memories.vectors is None and last - first == stop - start - 1  # no gaps: read where they lie instead of copying
+        rows = memories.embeddings[first : last + 1] if together else memories.embeddings[place[start:stop]]
         products[start:stop] = np.einsum("md,d->m", rows, queries[query[start]])
-    lengths = asked[query] * stored[row]
+    lengths = asked[query] * stored[place]
     return np.divide(products, lengths, out=np.zeros(len(query)), where=lengths > 0)
 
 
-def _lengths(vectors: Floats) -> Floats:
-    return np.sqrt(np.einsum("md,md->m", vectors, vectors))
+def _lengths(vectors: Vectors) -> Floats:
+    squares: Vectors = np.einsum("md,md->m", vectors, vectors)
+    return np.sqrt(squares).astype(np.float64)
 
 
 def _ranged(values: Floats, query: Ints) -> Floats:

@@ -54,6 +54,7 @@ class MemoryStream:
         self.size = 0
         self._columns: dict[str, Array] = {name: np.empty(0, dtype) for name, dtype in COLUMNS.items()}
         self._texts: Array = np.empty(0, object)
+        self._places: Ints = np.empty(0, np.int64)
         self._rows: dict[int, array[int]] = {}
 
     def __len__(self) -> int:
@@ -62,6 +63,11 @@ class MemoryStream:
     def __getitem__(self, name: str) -> Array:
         """A column: a view, one value a memory."""
         return (self._texts if name == "text" else self._columns[name])[: self.size]
+
+    @property
+    def places(self) -> Ints:
+        """Where an exact embedder keeps the vector of each memory's text; -1: not asked for yet. A cache, and no part of the state."""
+        return self._places[: self.size]
 
     def append(self, agents: Ints, memory: Memory, *, time: int, tick: int) -> None:
         """The same memory for each of these agents."""
@@ -78,6 +84,7 @@ class MemoryStream:
         for name, value in values.items():
             self._columns[name][new] = value
         self._texts[new] = memory.text
+        self._places[new] = -1
         for row, agent in enumerate(agents.tolist(), start):
             self._rows.setdefault(agent, array("q")).append(row)
 
@@ -107,6 +114,7 @@ class MemoryStream:
         self._columns = {name: np.array(state[name] if state else (), dtype) for name, dtype in COLUMNS.items()}
         self._texts = np.empty(self.size, object)
         self._texts[:] = list(state["text"]) if state else []
+        self._places = np.full(self.size, -1, np.int64)
         self._rows = {}
         for row, agent in enumerate(self._columns["agent"].tolist()):
             self._rows.setdefault(agent, array("q")).append(row)
@@ -123,3 +131,6 @@ class MemoryStream:
         texts: Array = np.empty(room, object)
         texts[: self.size] = self._texts[: self.size]
         self._texts = texts
+        places: Ints = np.empty(room, np.int64)
+        places[: self.size] = self._places[: self.size]
+        self._places = places

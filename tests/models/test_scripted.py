@@ -84,7 +84,7 @@ def test_random_delays_shuffle_the_order_and_nothing_else():
     assert sorted(shuffled[0]) == sorted(still[0])
     assert shuffled[0] != still[0]
     assert shuffled[1] == still[1]
-    assert still[2] == pytest.approx(0.5 * 2)  # the limiter starts with 32 places
+    assert still[2] == pytest.approx(0.5 * 3)  # the limiter starts with 16 places
     assert run("scripted:schema?delay=0.5")[0] == shuffled[0]
 
 

@@ -158,16 +158,26 @@ class Budget:
                 self._leased -= rest
 
     async def _lease(self) -> None:
-        if not self._limited or (self.used + self.reserved).within(self._leased):
+        if not self._limited or self._short().within(Cost()):
             return
         async with self._leasing:
-            need = self.used + self.reserved - self._leased
+            need = self._short()
             if need.within(Cost()):
                 return
-            block = Cost(*(0 if top == UNLIMITED else top // SHARES + 1 for top in (self._top.calls, self._top.tokens, self._top.money)))
+            tops = (self._top.calls, self._top.tokens, self._top.money)
+            # A block of what is short, and nothing of the rest: what is leased in vain counts as spent after a kill.
+            block = Cost(
+                *(top // SHARES + 1 if lack > 0 else 0 for top, lack in zip(tops, (need.calls, need.tokens, need.money), strict=True))
+            )
             more = need.at_least(block).at_most((self._top - self._leased).at_least(need)).at_least(Cost())
             await self.journal.lease(Lease(more.calls, more.tokens, more.money))
             self._leased += more
+
+    def _short(self) -> Cost:
+        """What is used and reserved beyond what is leased, of that which has a limit."""
+        need = self.used + self.reserved - self._leased
+        tops = (self._top.calls, self._top.tokens, self._top.money)
+        return Cost(*(0 if top == UNLIMITED else one for top, one in zip(tops, (need.calls, need.tokens, need.money), strict=True)))
 
     async def _settled(self) -> None:
         """Wait for a turn to look again: one at a time, in order, so that a thousand who wait cost no more than one."""

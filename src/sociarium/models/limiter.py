@@ -1,7 +1,8 @@
 """How many calls are in flight to one backend and how fast they start: found at run time, from what the backend bears.
 
-Two limits work together. *Places* bound the calls in flight: they grow by one a success until the first refusal, then by
-``STEP`` a round, and shrink when the backend turns a call away. *Pace* bounds the starts a second; it exists only once a call
+Three things work together. *Places* bound the calls in flight. They begin at ``START`` and double while that brings more calls a second
+(``sociarium.models.knee``: a server that queues gets no more in flight), until the first call that the backend turns away; from then
+on they grow by ``STEP`` a round and shrink when it turns another away. *Pace* bounds the starts a second; it exists only once a call
 was turned away, because a server that answers in 10 ms and allows 50 calls a second cannot be held to that by places. After a
 refusal the pace is set below the rate at which calls were let in (starts less refusals: unlike successes, they are known at
 once when answers are slow), returns to that rate within ``RETURN`` seconds and then probes beyond it, along a cubic (the
@@ -11,15 +12,24 @@ A server may also turn calls away by chance, however slowly they come: it is sho
 down cures nothing then, and a limiter that always slows down comes to a stand. So a few refusals (``TOLERATED``) are borne; and where
 cuts have not helped, a *trial* goes at a quarter of the pace for a few starts. Under a limit the refusals are gone there; if their
 share is the same they come by chance, are borne from then on, and the pace is found anew.
+
+*Overdue* calls give up their places: one that has been out for ``LATE`` times the usual (median) time of a call, and at least
+``SOONEST`` seconds, counts no longer, so that a few that hang do not hold up all others. It keeps its budget and its time limit. No more
+than ``LENT`` times the ceiling, and ``MOST_LENT``, are overdue at once, so calls in flight are bounded by the ceiling and that; a refusal
+halves what may be lent, as the server then does count them, and every reply gives a little back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import statistics
 from collections import deque
 from dataclasses import dataclass, field
 
+from sociarium.models.knee import Knee
+
+START = 16  # places, to begin with
 CUT_PACE = 0.95  # of the rate at which calls got through
 CUT_PLACES = 0.9
 DEEPEST_CUT = 0.25  # of the rate of starts: where everything is turned away, one cut must not bring calls to a stand
@@ -37,24 +47,51 @@ TRIAL_PACE = 0.25
 TRIAL = (30, 150)  # starts, as many as it takes to expect
 EXPECTED = 9.0  # refusals
 TRIAL_EVERY = 20.0  # seconds
+LATE = 2.5  # times the median
+SOONEST = 0.1  # seconds: nothing is overdue before
+UNKNOWN = 10.0  # seconds after which a call is overdue while nothing is known
+SAMPLE = 64  # latencies of which the median is taken
+FEWEST = 8  # fewer tell nothing
+LENT = 8  # overdue calls, times the ceiling
+MOST_LENT = 512  # and in all: each holds a connection
+RECOVERY = 0.01  # of a ceiling, by which what may be lent grows with each reply
+
+
+class Ticket:
+    """A place in use. ``epoch``: of ``Knee``, to which its time is told."""
+
+    __slots__ = ("epoch", "overdue", "start")
+
+    def __init__(self, start: float, epoch: int) -> None:
+        self.start = start
+        self.epoch = epoch
+        self.overdue = False
 
 
 class Limiter:
     """First come, first served. Use: ``ticket = await acquire()``, then exactly one ``release(ticket, ...)``."""
 
-    def __init__(self, ceiling: int, *, start: int = 32) -> None:
-        """``ceiling``: the most calls in flight, never passed."""
+    def __init__(self, ceiling: int, *, start: int = START, elastic: bool = True) -> None:
+        """``ceiling``: the most calls that hold a place. ``elastic``: seek how many the backend can use, and let overdue calls give
+        up their places; not for a backend that takes calls in batches."""
         self.ceiling = max(1, ceiling)
         self.places = float(min(self.ceiling, start))
-        self.flying = 0
         self.pace: Pace | None = None
-        self._doubling = True  # doubling a round, until the first refusal
+        self._lent = float(min(MOST_LENT, LENT * self.ceiling)) if elastic else 0.0  # the most that may be lent
+        self.lendable = self._lent
+        self._knee = Knee(self.ceiling) if elastic else None
+        self._seeking = True  # until the first refusal that is not by chance
+        self._flying: dict[Ticket, None] = {}  # in the order of their starts
+        self._overdue = 0
         self._pause = 0.0  # no start before this moment
         self._cut = -1.0  # when the last cut was made
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[Ticket]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._starts: deque[float] = deque(maxlen=16_384)
         self._refusals: deque[float] = deque(maxlen=16_384)
+        self._latencies: deque[float] = deque(maxlen=SAMPLE)
+        self._fresh = 0  # latencies since the median was taken
+        self._late = UNKNOWN
         self._recent = Seen()  # since the last cut
         self._chance = 0.0  # share of refusals that come by chance
         self._trial: Trial | None = None
@@ -62,31 +99,42 @@ class Limiter:
         self._next_trial = 0.0
         self._between = TRIAL_EVERY
 
-    async def acquire(self) -> float:
-        """Wait for a place and the right moment. The ticket is the moment of the start, in the loop's seconds."""
+    @property
+    def flying(self) -> int:
+        """Calls that hold a place."""
+        return len(self._flying)
+
+    @property
+    def overdue(self) -> int:
+        """Calls that are out and have given up their place."""
+        return self._overdue
+
+    async def acquire(self) -> Ticket:
+        """Wait for a place and the right moment."""
         loop = asyncio.get_running_loop()
-        if not self._waiting and self._wait(loop.time()) == 0.0:
-            self._take(loop.time())
-            return loop.time()
-        place: asyncio.Future[None] = loop.create_future()
+        now = loop.time()
+        if not self._waiting and self._wait(now) == 0.0:
+            return self._take(now)
+        place: asyncio.Future[Ticket] = loop.create_future()
         self._waiting.append(place)
         self._pump()
         try:
-            await place
+            return await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled() and place.exception() is None:
-                self._give()  # granted and cancelled in the same step
+                self._give(place.result())  # granted and cancelled in the same step
             raise
-        return loop.time()
 
-    def release(self, ticket: float, *, good: bool = False, refused: bool = False, wish: float | None = None) -> None:
+    def release(self, ticket: Ticket, *, good: bool = False, refused: bool = False, wish: float | None = None) -> None:
         """A call ended: ``good``, ``refused`` by a rate limit (``wish``: its Retry-After, seconds), or neither."""
         now = asyncio.get_running_loop().time()
         if good:
-            self.places = min(float(self.ceiling), self.places + (1.0 if self._doubling else STEP / self.places))
+            self._good(now - ticket.start)
         elif refused:
             self._refused(now, ticket, wish)
-        self._give()
+        if self._knee is not None and self._seeking and ticket.epoch:
+            self.places = self._knee.leaves(ticket.epoch, now - ticket.start if good else None, self.places)
+        self._give(ticket)
 
     def abort(self, error: BaseException) -> None:
         """End all waits with this error."""
@@ -95,11 +143,21 @@ class Limiter:
             if not place.done():
                 place.set_exception(error)
 
-    def _refused(self, now: float, ticket: float, wish: float | None) -> None:
+    def _good(self, seconds: float) -> None:
+        self._latencies.append(seconds)
+        self._fresh += 1
+        if self._fresh >= FEWEST:
+            self._fresh = 0
+            self._late = max(SOONEST, LATE * statistics.median(self._latencies))
+        self.lendable = min(self._lent, self.lendable + RECOVERY * self.ceiling)
+        if not self._seeking:
+            self.places = min(float(self.ceiling), self.places + STEP / self.places)
+
+    def _refused(self, now: float, ticket: Ticket, wish: float | None) -> None:
         self._refusals.append(now)
         if wish is not None:
             self._pause = max(self._pause, now + wish)
-        if ticket <= self._cut:
+        if ticket.start <= self._cut:
             return  # it started before the last cut and says nothing about what came after
         self._recent.refusals += 1
         if self._trial is not None:
@@ -124,9 +182,11 @@ class Limiter:
     def _slow(self, now: float, since: float, rate: float | None = None) -> None:
         """Cut places and pace, this one to ``rate`` or to what was let in."""
         self._cut = now
-        self._doubling = False
+        self._seeking = False
         self._recent = Seen()
         self.places = max(1.0, min(self.places, self.flying) * CUT_PLACES)
+        if self._overdue:
+            self.lendable = 0.5 * min(self.lendable, self._overdue)
         if rate is None:
             rate = max(self._let_in(now), DEEPEST_CUT * self._rate(now))
             rate = rate if self.pace is None else min(rate, self.pace.at(now))
@@ -137,7 +197,9 @@ class Limiter:
         self._trial, self._recent, self._cut = None, Seen(), now
         if trial.seen.share >= 0.5 * trial.share:
             self._chance = (trial.seen.share + trial.share) / 2
-            self.pace, self._doubling = None, True
+            self.pace, self._seeking = None, True
+            if self._knee is not None:
+                self._knee.restart()
             self._between = TRIAL_EVERY
         else:
             self._chance = 0.0
@@ -159,14 +221,25 @@ class Limiter:
         return len(self._starts) / max(SHORTEST, min(WINDOW, now - self._starts[0])) if self._starts else 0.0
 
     def _wait(self, now: float) -> float | None:
-        """Seconds until the next start may be made; None while there is no place."""
-        if self.flying >= int(self.places):
-            return None
+        """Seconds until the next start may be made; None while there is no place, and none that will be overdue."""
         begin = self._pause if self.pace is None else max(self._pause, self.pace.next)
-        return max(0.0, begin - now)
+        if self.flying < int(self.places):
+            return max(0.0, begin - now)
+        if self._overdue + 1 > self.lendable:
+            return None
+        oldest = next(iter(self._flying))
+        late = oldest.start + self._late - now
+        if late > 0.0:
+            return max(late, begin - now)
+        del self._flying[oldest]
+        oldest.overdue = True
+        self._overdue += 1
+        return self._wait(now)
 
-    def _take(self, now: float) -> None:
-        self.flying += 1
+    def _take(self, now: float) -> Ticket:
+        last = self._knee is not None and self._seeking and self.flying + 1 >= int(self.places)
+        ticket = Ticket(now, self._knee.joins(self.places) if self._knee is not None and last else 0)
+        self._flying[ticket] = None
         self._starts.append(now)
         self._recent.start()
         if self.pace is not None:
@@ -175,9 +248,13 @@ class Limiter:
                 self._trial.seen.start()
                 if self._trial.over:
                     self._end_trial(now, self._trial)
+        return ticket
 
-    def _give(self) -> None:
-        self.flying -= 1
+    def _give(self, ticket: Ticket) -> None:
+        if ticket.overdue:
+            self._overdue -= 1
+        else:
+            del self._flying[ticket]
         self._pump()
 
     def _pump(self) -> None:
@@ -189,14 +266,14 @@ class Limiter:
             if self._waiting[0].done():
                 self._waiting.popleft()
                 continue
-            wait = self._wait(loop.time())
+            now = loop.time()
+            wait = self._wait(now)
             if wait is None:
                 return
             if wait > 0.0:
                 self._timer = loop.call_later(wait, self._pump)
                 return
-            self._take(loop.time())
-            self._waiting.popleft().set_result(None)
+            self._waiting.popleft().set_result(self._take(now))
 
 
 class Pace:

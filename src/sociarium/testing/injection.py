@@ -8,11 +8,10 @@ change of rules, prompts, budget or journal, no effect outside the run.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -238,14 +237,15 @@ def configuration(simulation: Simulation) -> dict[str, str]:
 def _settings(owner: Any) -> Iterable[tuple[str, str]]:
     """Attributes that are frozen records of settings, or tuples of them."""
     attributes: dict[str, Any] = vars(owner)
-    for key, value in attributes.items():
-        some = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
+    for key in attributes:
+        some: tuple[Any, ...] = tuple(attributes[key]) if type(attributes[key]) is tuple else (attributes[key],)
         if some and all(_frozen(one) for one in some):
             yield key, repr(some)
 
 
 def _frozen(value: Any) -> bool:
-    return dataclasses.is_dataclass(type(value)) and bool(getattr(getattr(value, "__dataclass_params__", None), "frozen", False))
+    """Whether it is an instance of a frozen dataclass."""
+    return bool(getattr(getattr(value, "__dataclass_params__", None), "frozen", False)) and not isinstance(value, type)
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from sociarium.kernel.content import Block
 from sociarium.kernel.errors import ModelError
-from sociarium.models.backend import BatchBackend, CallFailed
+from sociarium.models.backend import Backend, CallFailed
 from sociarium.models.backends.llama import EngineOptions, LlamaEngine
 from sociarium.models.backends.local import LocalBackend
 from sociarium.models.request import Request, Sampling
@@ -26,13 +26,13 @@ OPTIONS = ("go fishing", "go home", "write a poem", "teleport quantum xylophones
 @pytest.fixture(scope="module")
 def backend(weights):
     pytest.importorskip("xllamacpp", reason="xllamacpp is not installed: pip install 'sociarium[local]'")
-    made = LocalBackend.open("smollm2", slots=2, context=512)
+    made = LocalBackend.open("smollm2", slots=2, context=512, engine="llama")
     yield made
     asyncio.run(made.close())
 
 
 async def test_it_says_what_it_is(backend):
-    assert isinstance(backend, BatchBackend)
+    assert isinstance(backend, Backend)
     assert backend.facts.digest.startswith("sha256:b179c952")
     assert not backend.facts.exact
 
@@ -71,7 +71,8 @@ async def test_a_schema_holds(backend):
         "required": ["where", "hours"],
         "additionalProperties": False,
     }
-    replies = await backend.complete_many([Request(PERSONA, schema=schema, sampling=Sampling(0.9, max_tokens=40))] * 4, [1, 2, 3, 4])
+    request = Request(PERSONA, schema=schema, sampling=Sampling(0.9, max_tokens=40))
+    replies = await asyncio.gather(*(backend.complete(request, draw) for draw in (1, 2, 3, 4)))
     for reply in replies:
         assert reply.value["where"] in ("sea", "home") and 1 <= reply.value["hours"] <= 9
 
@@ -134,7 +135,8 @@ async def test_a_prompt_too_long_fails_and_says_so(backend):
 async def test_more_requests_than_slots_keep_their_order(backend):
     names = ["Anna", "Boris", "Chen", "Dora", "Emil"]
     requests = [Request((Block(f"Repeat exactly this name and nothing else: {name}"),), sampling=Sampling(max_tokens=8)) for name in names]
-    replies = await backend.complete_many([*requests, Request(kind="embed", texts=("x",))], [None] * 6)
+    asked = (backend.complete(request, None) for request in (*requests, Request(kind="embed", texts=("x",))))
+    replies = await asyncio.gather(*asked, return_exceptions=True)
     assert [name in reply.text for name, reply in zip(names, replies, strict=False)].count(True) >= 4
     assert isinstance(replies[5], CallFailed)
 
@@ -150,11 +152,11 @@ async def test_a_cancelled_caller_frees_the_slot(backend):
 
 
 async def test_exact_replies_do_not_depend_on_what_came_before(weights):
-    backend = LocalBackend.open("smollm2", context=256, exact=True)
+    backend = LocalBackend.open("smollm2", context=256, exact=True, engine="llama")
     write = Request(PERSONA, sampling=Sampling(max_tokens=12))
     choose = Request((*PERSONA, WILL), kind="choose", options=OPTIONS)
     first = [await backend.complete(request, None) for request in (write, choose)]
-    then = await backend.complete_many([choose, write, choose, write], [None] * 4)
+    then = await asyncio.gather(*(backend.complete(request, None) for request in (choose, write, choose, write)))
     assert backend.facts.exact
     assert {reply.text for reply in (first[0], then[1], then[3])} == {first[0].text}
     assert first[1].probabilities == then[0].probabilities == then[2].probabilities

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from sociarium.kernel.errors import SociariumError, UsageError
 from sociarium.models.backend import Backend, Preparing
-from sociarium.models.spec import split, yes_or_no
+from sociarium.models.spec import split
 
 FORMS = """\
   local:NAME            a small model on this machine (`sociarium models list` shows the names), or local:/path/model.gguf
@@ -35,7 +35,9 @@ def open_backend(spec: str) -> Backend:
     """The backend that ``spec`` names. Raises ``UsageError`` for anything that is not one of ``FORMS``."""
     scheme, *rest = re.split("[:?]", spec, maxsplit=1)
     if scheme == "local" and rest and rest[0]:
-        return _open_local(spec, rest[0])
+        from sociarium.models.backends.local import open_local
+
+        return open_local(spec)
     if scheme in ("wordllama", "hashing"):
         return _open_embedder(spec)
     if scheme not in _OPENERS:
@@ -61,19 +63,6 @@ async def prepared(backend: Backend) -> Backend:
             await backend.close()
             raise
     return backend
-
-
-def _open_local(spec: str, rest: str) -> Backend:
-    """``local:NAME?threads=1&slots=8&context=4096&exact=yes``."""
-    from sociarium.models.backends.local import LocalBackend
-
-    name, options = split(spec, rest)
-    threads = options.take("threads", int, 1, least=1)
-    slots = options.take("slots", int, 0, least=1) or None
-    context = options.take("context", int, 4096, least=64)
-    exact = options.take("exact", yes_or_no, False)
-    options.done()
-    return LocalBackend.open(name, threads=threads, slots=slots, context=context, exact=exact)
 
 
 def _open_embedder(spec: str) -> Backend:

@@ -122,12 +122,15 @@ def digest_of(path: Path) -> str:
         kept = note.read_text("utf-8").split()
         if kept[1:] == [str(stat.st_size), str(stat.st_mtime_ns)]:
             return kept[0]
-    digest = hashlib.sha256()
+    digest = sha256_of(path)
+    remember_digest(path, digest)
+    return digest
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    remember_digest(path, digest.hexdigest())
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remember_digest(path: Path, digest: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from sociarium.record.schema import FORMAT
 
-PACKAGES = ("numpy", "polars", "pydantic", "aiohttp", "numba", "scipy", "statsmodels", "torch", "xllamacpp", "wordllama")
+PACKAGES = ("numpy", "polars", "pydantic", "aiohttp", "numba", "scipy", "statsmodels", "torch", "xllamacpp", "ctranslate2", "wordllama")
 
 
 def build_manifest(

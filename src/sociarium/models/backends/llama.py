@@ -8,12 +8,15 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sociarium.kernel.errors import ModelError
 from sociarium.models.backend import CallFailed
+from sociarium.models.backends.engine import Answer, Scored, Tokens
+from sociarium.models.backends.option_tree import log_likelihoods
 from sociarium.models.backends.slots import Slots
 from sociarium.models.request import Sampling
 
@@ -39,19 +42,6 @@ class EngineOptions:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the engine gave. Counts are tokens."""
-
-    text: str
-    finish: str
-    prompt: int
-    cached: int
-    completion: int
-    log_probabilities: tuple[float, ...] = ()  # of the tokens given, where asked for
-    alternatives: Mapping[int, float] | None = None  # to the first token, where asked for
-
-
 class LlamaEngine:
     """One loaded model. All methods may be called from many threads at once."""
 
@@ -61,6 +51,43 @@ class LlamaEngine:
         self.key = os.urandom(16).hex()  # the engine also listens on loopback: only this process may use it
         self.server: Any = started(path, options, self.key)
         self.address = str(self.server.listening_address).removeprefix("http://")
+        self.threads = ThreadPoolExecutor(options.slots, thread_name_prefix="local-model")
+
+    def write(self, prompt: Sequence[int], sampling: Sampling, seed: int, stopped: threading.Event,
+              schema: Mapping[str, Any] | None = None) -> Future[Answer]:  # fmt: skip
+        """Text after the prompt; by a schema, its JSON."""
+
+        def work() -> Answer:
+            with self.slots.taken(prompt) as slot:
+                return self.complete(prompt, slot, sampling, seed, schema, stopped)
+
+        return self.submit(work)
+
+    def score(self, prompt: Sequence[int], options: Sequence[Tokens], stopped: threading.Event) -> Future[Scored]:
+        """How likely each option is to follow the prompt. What options share is forced once (option_tree.py)."""
+
+        def work() -> Scored:
+            steps: list[Answer] = []
+            with self.slots.taken(prompt) as slot:
+
+                def force(prefix: Tokens, chain: Tokens, alternatives: bool) -> tuple[Sequence[float], dict[int, float]]:
+                    if stopped.is_set():
+                        raise CallFailed("reset", "the caller went away", retryable=False)
+                    fresh = self.options.exact and not steps  # the first step reads the prompt, the others go on from it
+                    given = self.force([*prompt, *prefix], chain, slot, fresh=fresh, alternatives=alternatives)
+                    steps.append(given)
+                    return given.log_probabilities, dict(given.alternatives or {})
+
+                scores = tuple(log_likelihoods(options, force))
+            return Scored(scores, len(prompt), steps[0].cached, sum(len(step.log_probabilities) for step in steps))
+
+        return self.submit(work)
+
+    def submit(self, work: Callable[[], Any]) -> Future[Any]:
+        try:
+            return self.threads.submit(work)
+        except RuntimeError as error:  # the pool is shut down
+            raise CallFailed("unavailable", "the local model is closed", retryable=False) from error
 
     def complete(self, prompt: Sequence[int], slot: int, sampling: Sampling, seed: int, schema: Mapping[str, Any] | None,
                  stopped: threading.Event) -> Answer:  # fmt: skip
@@ -126,6 +153,8 @@ class LlamaEngine:
             connection.close()
 
     def close(self) -> None:
+        """Waits for what is under way, then frees the model. Closing twice does nothing."""
+        self.threads.shutdown()
         self.server = None  # its destructor stops the engine's threads
 
 

@@ -2,6 +2,9 @@
 
 Choices are scored by the text of the options (docs/design/local-model.md): the total log-likelihood in nats of an option's tokens
 as what the assistant says next, minus the same after ``request.neutral`` where given, then softmax over the options.
+
+Two engines share the work. Which one answers depends on the request alone (its kind, its sampling, the length of its prompt), never on
+what else is asked at the time.
 """
 
 from __future__ import annotations
@@ -16,57 +19,79 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sociarium.kernel.content import Content
-from sociarium.kernel.errors import ModelError
+from sociarium.kernel.errors import ModelError, UsageError
 from sociarium.kernel.protocols import Usage
-from sociarium.models import weights
+from sociarium.models import conversion, weights
 from sociarium.models.backend import CallFailed
-from sociarium.models.backends.llama import Answer, EngineOptions, LlamaEngine
-from sociarium.models.backends.option_tree import log_likelihoods
+from sociarium.models.backends.ctranslate import CtranslateEngine
+from sociarium.models.backends.engine import Engine
+from sociarium.models.backends.fields import by_fields, plan
+from sociarium.models.backends.llama import EngineOptions, LlamaEngine
 from sociarium.models.backends.prompt import Prompter
+from sociarium.models.gguf import REQUANTISED, requantised
 from sociarium.models.request import BackendFacts, Reply, Request
-from sociarium.models.spec import split
+from sociarium.models.spec import split, yes_or_no
 
 T = TypeVar("T")
 Scores = tuple[float, ...]  # log-likelihood of each option, nats
+ENGINES = ("auto", "llama", "ctranslate")
 PRIORS = 1024  # scores under neutral prompts that are remembered
 SEEDS = 2**32 - 1  # 2^32 - 1 itself would mean "any seed" to the engine
+SMALL = 512 << 20  # bytes of a weight file of which ``auto`` holds a second form in memory
+SHORT_TEXT, SHORT_CHOICE = 256, 160  # tokens of a prompt up to which the second engine is faster, though it keeps no prefix
+GATHERED = 64  # requests that the second engine can use at once
 
 
 class LocalBackend:
-    """A model in llama.cpp's slots. Requests are answered in order of arrival, ``slots`` at a time, batched token by token."""
+    """A model in llama.cpp's slots, and in CTranslate2's batches where that is installed and faster. Both batch on their own."""
 
-    def __init__(self, facts: BackendFacts, engine: LlamaEngine) -> None:
+    def __init__(self, facts: BackendFacts, engine: LlamaEngine, batch: CtranslateEngine | None = None, *, everything: bool = False,
+                 fields: bool = False) -> None:  # fmt: skip
+        """``everything``: ``batch`` takes all that it can, long prompts too. ``fields``: simple schemas are asked field by field."""
         self._facts = facts
         self._engine = engine
+        self._batch = batch
+        self._everything = everything
+        self._fields = fields
         self._prompter = Prompter(engine.post)
-        self._threads = ThreadPoolExecutor(engine.options.slots, thread_name_prefix="local-model")
-        self._priors: dict[tuple[Content, tuple[str, ...]], Scores] = {}
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="local-model-prompts")
+        self._priors: dict[tuple[bool, Content, tuple[str, ...]], Scores] = {}
+        self._asked: dict[tuple[Any, ...], asyncio.Task[tuple[Scores, Usage]]] = {}  # priors under way
 
     @classmethod
-    def open(cls, spec: str, *, threads: int = 1, slots: int | None = None, context: int = 4096, exact: bool = False) -> LocalBackend:
+    def open(cls, spec: str, *, threads: int = 1, slots: int | None = None, context: int = 4096, exact: bool = False,
+             engine: str = "auto", form: str = "", fields: bool = False) -> LocalBackend:  # fmt: skip
         """Load ``smollm2``, ``qwen2.5-coder-1.5b`` or ``/path/model.gguf``.
 
-        ``slots`` requests are served at once (default 8, or 1 if ``exact``), each with up to ``context`` tokens of prompt and reply.
-        ``exact``: equal requests get bit-equal replies, at the price of reading each prompt from its first token. Raises ModelError.
+        ``slots`` requests are served at once by llama.cpp (default 8, or 1 if ``exact``), each with up to ``context`` tokens of prompt
+        and reply. ``exact``: equal requests get bit-equal replies, at the price of reading each prompt from its first token.
+        ``engine``: ``auto``, ``llama`` (one engine), or ``ctranslate`` (whatever it can answer). ``form``: the weights re-quantised, such
+        as ``q4_0``. ``fields``: replies by simple schemas are asked field by field. Raises ModelError.
         """
         options = EngineOptions(threads=threads, slots=slots or (1 if exact else 8), context=context, exact=exact)
-        path = file_of(spec)
-        engine = LlamaEngine(path, options)
+        path = file_of(spec) if not form else requantised(file_of(spec), form)
+        folder = second_form(path, engine)
+        known: dict[str, Any] = {"engine": f"xllamacpp {version('xllamacpp')}", "context": context, "slots": options.slots, "exact": exact}
+        if folder is not None:
+            known |= {"batches": conversion.engine_name("int8"), "which": engine}
+        if fields:
+            known["fields"] = True
         facts = BackendFacts(
-            name=f"local:{spec}",
+            name=f"local:{spec}" + (f"?weights={form}" if form else ""),
             digest=f"sha256:{weights.digest_of(path)}",
-            engine={"engine": f"xllamacpp {version('xllamacpp')}", "context": context, "slots": options.slots, "exact": exact},
+            engine=known,
             exact=exact,
             log_probabilities=True,
             schemas=True,
             seeds=True,
             context=context,
-            parallel=options.slots,
+            parallel=options.slots if folder is None else max(options.slots, GATHERED),
         )
-        return cls(facts, engine)
+        batch = None if folder is None else CtranslateEngine(folder, threads=threads, context=context, exact=exact)
+        return cls(facts, LlamaEngine(path, options), batch, everything=exact or engine == "ctranslate", fields=fields)
 
     @property
     def facts(self) -> BackendFacts:
@@ -76,46 +101,47 @@ class LocalBackend:
         """One reply; raises CallFailed. A cancelled caller ends the generation at its next token."""
         if request.kind == "embed":
             raise CallFailed("wrong_shape", f"{self._facts.name} gives no embeddings; use an embedder beside it", retryable=False)
+        if self._fields and (fields := plan(request)) is not None:
+            reply = await by_fields(self.complete, request, draw, fields)
+            if reply is not None:
+                return reply
         stopped = threading.Event()
-
-        def work() -> Reply:
-            began = time.perf_counter()
-            reply, usage = self._choose(request, stopped) if request.kind == "choose" else self._write(request, draw, stopped)
-            return timed(reply, usage, time.perf_counter() - began)
-
+        began = time.perf_counter()
         try:
-            return await self._in_thread(work)
+            reply, usage = await (self._choose(request, stopped) if request.kind == "choose" else self._write(request, draw, stopped))
         except asyncio.CancelledError:
             stopped.set()
             raise
-
-    async def complete_many(self, requests: Sequence[Request], draws: Sequence[int | None]) -> Sequence[Reply | CallFailed]:
-        """Replies in the order of the requests."""
-
-        async def one(request: Request, draw: int | None) -> Reply | CallFailed:
-            try:
-                return await self.complete(request, draw)
-            except CallFailed as failed:
-                return failed
-
-        return await asyncio.gather(*(one(request, draw) for request, draw in zip(requests, draws, strict=True)))
+        return replace(reply, usage=replace(usage, seconds=time.perf_counter() - began))
 
     async def close(self) -> None:
         """Waits for what is under way, then frees the model. Closing twice does nothing."""
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
-        self._engine.close()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._readers.shutdown)
+        if self._batch is not None:
+            await loop.run_in_executor(None, self._batch.close)
+        await loop.run_in_executor(None, self._engine.close)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Reading prompts waits for the engine's tokeniser, so it is done beside the loop."""
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+            future = asyncio.get_running_loop().run_in_executor(self._readers, work)
         except RuntimeError as error:  # the pool is shut down
             raise CallFailed("unavailable", f"{self._facts.name} is closed", retryable=False) from error
         return await future
 
-    def _write(self, request: Request, draw: int | None, stopped: threading.Event) -> tuple[Reply, Usage]:
-        prompt = self._prompter.prompt(request.blocks)
-        with self._engine.slots.taken(prompt) as slot:
-            given = self._engine.complete(prompt, slot, request.sampling, (draw or 0) % SEEDS, request.schema, stopped)
+    def _second(self, prompt: Sequence[int], limit: int) -> CtranslateEngine | None:
+        """The second engine, where it is there and the faster one for such a prompt."""
+        return self._batch if self._everything or len(prompt) <= limit else None
+
+    async def _write(self, request: Request, draw: int | None, stopped: threading.Event) -> tuple[Reply, Usage]:
+        prompt = await self._in_thread(lambda: self._prompter.prompt(request.blocks))
+        seed = (draw or 0) % SEEDS
+        greedy = request.schema is None and request.sampling.temperature == 0.0
+        if greedy and (batch := self._second(prompt, SHORT_TEXT)) is not None:
+            given = await asyncio.wrap_future(batch.write(prompt, request.sampling, seed, stopped))
+        else:
+            given = await asyncio.wrap_future(self._engine.write(prompt, request.sampling, seed, stopped, request.schema))
         value = None
         if request.schema is not None and given.finish == "stop":
             try:
@@ -127,47 +153,43 @@ class LocalBackend:
         usage = Usage(calls=1, prompt_tokens=given.prompt, cached_tokens=given.cached, completion_tokens=given.completion)
         return Reply(text=given.text, value=value, finish=given.finish, model=self._facts.name), usage
 
-    def _choose(self, request: Request, stopped: threading.Event) -> tuple[Reply, Usage]:
+    async def _choose(self, request: Request, stopped: threading.Event) -> tuple[Reply, Usage]:
         if len(request.options) < 2:
             raise CallFailed("wrong_shape", "a choice needs two options or more", retryable=False)
-        scores, usage = self._score(request.blocks, request.options, stopped)
+        prompt = await self._in_thread(lambda: self._prompter.prompt(request.blocks))
+        engine = self._second(prompt, SHORT_CHOICE) or self._engine
+        scores, usage = await self._score(engine, request.blocks, request.options, stopped)
         if request.neutral is not None:
-            prior, spent = self._prior_of(request.neutral, request.options)
+            prior, spent = await self._prior_of(engine, request.neutral, request.options)
             scores = tuple(score - base for score, base in zip(scores, prior, strict=True))
             usage = usage + spent
         shares = softmax(scores)
         best = request.options[shares.index(max(shares))]
         return Reply(text=best, probabilities=shares, model=self._facts.name), usage
 
-    def _prior_of(self, neutral: Content, options: tuple[str, ...]) -> tuple[Scores, Usage]:
-        """A prior depends on the neutral prompt and the options only; most agents share it. What is remembered costs nothing."""
-        known = self._priors.get((neutral, options))
-        if known is not None:
+    async def _prior_of(self, engine: Engine, neutral: Content, options: tuple[str, ...]) -> tuple[Scores, Usage]:
+        """A prior depends on the neutral prompt and the options only; most agents share it. It is scored by the engine that scored the
+        choice, once; who finds it known or under way pays nothing."""
+        key = (engine is self._batch, neutral, options)
+        if (known := self._priors.get(key)) is not None:
             return known, Usage()
-        scores, usage = self._score(neutral, options, threading.Event())
+        mark = (*key, asyncio.get_running_loop())
+        task, mine = self._asked.get(mark), False
+        if task is None:
+            mine = True
+            task = self._asked[mark] = asyncio.create_task(self._score(engine, neutral, options, threading.Event()))
+            task.add_done_callback(lambda _: self._asked.pop(mark, None))
+        scores, usage = await asyncio.shield(task)  # a caller who goes away takes it from no other
         while len(self._priors) >= PRIORS:
             self._priors.pop(next(iter(self._priors)), None)
-        self._priors[(neutral, options)] = scores
-        return scores, usage
+        self._priors[key] = scores
+        return scores, usage if mine else Usage()
 
-    def _score(self, blocks: Content, options: tuple[str, ...], stopped: threading.Event) -> tuple[Scores, Usage]:
-        prompt = self._prompter.prompt(blocks)
-        rows = self._prompter.options(blocks, options)
-        steps: list[Answer] = []
-        with self._engine.slots.taken(prompt) as slot:
-
-            def force(prefix: tuple[int, ...], chain: tuple[int, ...], alternatives: bool) -> tuple[Sequence[float], dict[int, float]]:
-                if stopped.is_set():
-                    raise CallFailed("reset", "the caller went away", retryable=False)
-                fresh = self._engine.options.exact and not steps  # the first step reads the prompt, the others go on from it
-                given = self._engine.force([*prompt, *prefix], chain, slot, fresh=fresh, alternatives=alternatives)
-                steps.append(given)
-                return given.log_probabilities, dict(given.alternatives or {})
-
-            scores = tuple(log_likelihoods(rows, force))
-        spent = sum(len(step.log_probabilities) for step in steps)
-        usage = Usage(calls=1, prompt_tokens=len(prompt), cached_tokens=steps[0].cached, completion_tokens=spent)
-        return scores, usage
+    async def _score(self, engine: Engine, blocks: Content, options: tuple[str, ...],
+                     stopped: threading.Event) -> tuple[Scores, Usage]:  # fmt: skip
+        prompt, rows = await self._in_thread(lambda: (self._prompter.prompt(blocks), self._prompter.options(blocks, options)))
+        given = await asyncio.wrap_future(engine.score(prompt, rows, stopped))
+        return given.scores, Usage(calls=1, prompt_tokens=given.prompt, cached_tokens=given.cached, completion_tokens=given.forced)
 
 
 def file_of(spec: str) -> Path:
@@ -183,6 +205,18 @@ def file_of(spec: str) -> Path:
     return path
 
 
+def second_form(path: Path, engine: str) -> Path | None:
+    """The converted model for the second engine; None where one engine is enough. Raises ModelError, UsageError."""
+    if engine not in ENGINES:
+        raise UsageError(f"engine is one of {', '.join(ENGINES)}, not {engine!r}")
+    if engine == "llama" or (engine == "auto" and not (conversion.installed() and path.stat().st_size <= SMALL)):
+        return None
+    folder = conversion.converted(path)
+    if folder is None and engine == "ctranslate":
+        raise ModelError(f"{path.name} is no model that can be converted for ctranslate2; known are {', '.join(conversion.ARCHITECTURES)}")
+    return folder
+
+
 def softmax(scores: Sequence[float]) -> tuple[float, ...]:
     top = max(scores)
     raised = [math.exp(score - top) for score in scores]
@@ -190,16 +224,27 @@ def softmax(scores: Sequence[float]) -> tuple[float, ...]:
     return tuple(one / whole for one in raised)
 
 
-def timed(reply: Reply, usage: Usage, seconds: float) -> Reply:
-    return replace(reply, usage=replace(usage, seconds=seconds))
-
-
 def open_local(spec: str) -> LocalBackend:
-    """``local:NAME?threads=1&slots=8&context=4096&exact=0``; NAME may be the path of a .gguf file."""
+    """``local:NAME?threads=1&slots=8&context=4096&exact=yes&engine=auto&weights=q4_0&fields=yes``; NAME may be the path of a .gguf file."""
     name, options = split(spec, spec.removeprefix("local:"))
-    exact = bool(options.take("exact", int, 0))
-    threads = options.take("threads", int, 1)
-    slots = options.take("slots", int, 1 if exact else 8)
-    context = options.take("context", int, 4096)
+    threads = options.take("threads", int, 1, least=1)
+    slots = options.take("slots", int, 0, least=1) or None
+    context = options.take("context", int, 4096, least=64)
+    exact = options.take("exact", yes_or_no, False)
+    engine = options.take("engine", one_of(ENGINES), "auto")
+    form = options.take("weights", one_of(tuple(REQUANTISED)), "")
+    fields = options.take("fields", yes_or_no, False)
     options.done()
-    return LocalBackend.open(name, threads=threads, slots=slots, context=context, exact=exact)
+    return LocalBackend.open(name, threads=threads, slots=slots, context=context, exact=exact, engine=engine, form=form, fields=fields)
+
+
+def one_of(words: Sequence[str]) -> Callable[[str], str]:
+    """A reader of an option that takes one of these words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    read.__name__ = f"word: {' or '.join(words)}"
+    return read

@@ -97,6 +97,11 @@ class LocalBackend:
     def facts(self) -> BackendFacts:
         return self._facts
 
+    @property
+    def parts(self) -> tuple[LlamaEngine, CtranslateEngine | None, Prompter]:
+        """The engines and what makes their prompts, for measurements."""
+        return self._engine, self._batch, self._prompter
+
     async def complete(self, request: Request, draw: int | None) -> Reply:
         """One reply; raises CallFailed. A cancelled caller ends the generation at its next token."""
         if request.kind == "embed":

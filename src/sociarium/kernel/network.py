@@ -90,6 +90,10 @@ class Network:
             starts[last + 1] = len(codes) - begun
         return cls(np.cumsum(starts, out=starts), codes.astype(np.int32), attributes)  # the cast keeps the low half: the target
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        """Itself: since it is never changed, a fork shares it."""
+        return self
+
     def __len__(self) -> int:
         return len(self.targets)
 

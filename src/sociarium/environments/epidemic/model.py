@@ -21,6 +21,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Uniform = Callable[[str, Ints], Floats]  # name of what is drawn, rows -> uniform numbers in [0, 1)
+Write = Callable[[Ints, NDArray[np.int16], int, NDArray[np.uint8], NDArray[np.int16]], None]  # agents, last days, stage, into
 
 NEVER = np.iinfo(np.int16).min  # the day on which something did not happen
 FOR_GOOD = np.iinfo(np.int16).max  # the last day of a stage that does not end
@@ -159,31 +160,43 @@ def people_in(people: People) -> Floats:
     return np.maximum(np.bincount(people.group, minlength=people.groups), 1).astype(np.float64)
 
 
-def progress(state: EpidemicState, flows: Flows, day: int, disease: Disease, uniform: Uniform, people: People) -> Floats:
+def progress(
+    state: EpidemicState, flows: Flows, day: int, disease: Disease, uniform: Uniform, people: People, write: Write | None = None
+) -> Floats:
     """Carry out the flows of a day, in place; returns the expected deaths so far, one value a group."""
     ending = flows.left[flows.stages == Stage.INFECTIOUS]
-    deaths = state.deaths + disease.mortality * np.bincount(people.group[ending], minlength=people.groups)
+    if people.groups == 1:
+        deaths = state.deaths + disease.mortality * len(ending)
+    else:
+        deaths = state.deaths + disease.mortality * np.bincount(people.group[ending], minlength=people.groups)
     for left, entered in (
         (Stage.EXPOSED, Stage.INFECTIOUS),
         (Stage.INFECTIOUS, Stage.RECOVERED),
         (Stage.RECOVERED, Stage.SUSCEPTIBLE),
     ):
-        enter(state, flows.left[flows.stages == left], entered, day, disease, uniform)
-    enter(state, flows.infected, Stage.EXPOSED, day, disease, uniform)
+        enter(state, ending if left == Stage.INFECTIOUS else flows.left[flows.stages == left], entered, day, disease, uniform, write)
+    enter(state, flows.infected, Stage.EXPOSED, day, disease, uniform, write)
     state.infected[flows.infected] = day
     return deaths
 
 
-def enter(state: EpidemicState, agents: Ints, stage: Stage, day: int, disease: Disease, uniform: Uniform) -> None:
+def enter(
+    state: EpidemicState, agents: Ints, stage: Stage, day: int, disease: Disease, uniform: Uniform, write: Write | None = None
+) -> None:
     """These agents enter a stage at the end of ``day``; how long they will stay is drawn now."""
-    state.stage[agents] = stage
     duration = disease.duration(stage)
     if not duration.ends:
-        state.until[agents] = FOR_GOOD
+        lasts = np.array([FOR_GOOD], np.int16)
     elif duration.drawn:
-        state.until[agents] = np.minimum(day + duration.lengths(uniform(LENGTH, agents)), FOR_GOOD - 1)
+        lasts = np.minimum(day + duration.lengths(uniform(LENGTH, agents)), FOR_GOOD - 1).astype(np.int16)
     else:
-        state.until[agents] = day + int(duration.days)
+        lasts = np.array([day + int(duration.days)], np.int16)
+    (write or _written)(agents, lasts, int(stage), state.stage, state.until)
+
+
+def _written(agents: Ints, lasts: NDArray[np.int16], entered: int, stage: NDArray[np.uint8], until: NDArray[np.int16]) -> None:
+    stage[agents] = entered
+    until[agents] = lasts
 
 
 def draws(randomness: Randomness, tick: int) -> Uniform:

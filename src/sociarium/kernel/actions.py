@@ -19,6 +19,7 @@ from sociarium.kernel.errors import UsageError
 from sociarium.kernel.outcomes import Status
 
 if TYPE_CHECKING:
+    from sociarium.kernel.environment import Events
     from sociarium.kernel.turn import Turn
 
 Array = NDArray[Any]
@@ -216,7 +217,8 @@ class Actions:
     """What a batch of agents decided: one table an action, and how each agent's turn ended.
 
     ``status`` and ``fallback`` are aligned with the turn's agents; None means ok for all, and no fallback. ``refused`` holds rows
-    that were taken out (by a gate, say), each with the reason its agent is told: action, agents, reason.
+    that were taken out (by a gate, say), each with the reason its agent is told: action, agents, reason. ``notes`` are events that the
+    mind reports of its deciding (what a model said of a group): recorded as ``minds.KIND``, heard by nobody.
     """
 
     tables: dict[str, ActionTable] = field(default_factory=dict[str, ActionTable])
@@ -224,6 +226,7 @@ class Actions:
     fallback: NDArray[np.bool_] | None = None
     reasons: dict[int, str] = field(default_factory=dict[int, str])
     refused: list[tuple[str, AgentIds, str]] = field(default_factory=list[tuple[str, AgentIds, str]])
+    notes: list[Events] = field(default_factory=list["Events"])
 
     @classmethod
     def one(cls, turn: Turn, name: str, agents: AgentIds | None = None, /, **columns: ArrayLike) -> Actions:
@@ -333,7 +336,7 @@ def bounded(spec: ActionSpec, name: str, **bounds: Any) -> ActionSpec:
 
 def in_turn_order(table: ActionTable, agents: AgentIds) -> ActionTable:
     """The same rows in the order of the turn's agents, several of one agent as they were: never in order of arrival."""
-    if table.agents is agents or np.array_equal(table.agents, agents):
+    if table.agents is agents or np.array_equal(table.agents, agents) or (_ascending(table.agents) and _ascending(agents)):
         return table
     where = np.argsort(agents, kind="stable")
     position = where[np.searchsorted(agents, table.agents, sorter=where).clip(max=len(where) - 1)]
@@ -341,6 +344,10 @@ def in_turn_order(table: ActionTable, agents: AgentIds) -> ActionTable:
         return table
     order = np.argsort(position, kind="stable")
     return ActionTable(table.agents[order], {key: column[order] for key, column in table.columns.items()})
+
+
+def _ascending(ids: AgentIds) -> bool:
+    return bool((ids[1:] >= ids[:-1]).all())
 
 
 def merged(parts: Sequence[tuple[Turn, Actions]], turn: Turn) -> Actions:
@@ -354,6 +361,7 @@ def merged(parts: Sequence[tuple[Turn, Actions]], turn: Turn) -> Actions:
             out.tables[name] = _joined(out.tables[name], table) if name in out.tables else table
         out.reasons.update(actions.reasons)
         out.refused += actions.refused
+        out.notes += actions.notes
     where = np.argsort(turn.agents, kind="stable")
     out.tables = {name: in_turn_order(table, turn.agents) for name, table in out.tables.items()}
     if any(actions.status is not None for _, actions in parts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -41,7 +42,7 @@ def checked(turn: Turn, actions: Actions) -> tuple[Actions, Refused]:
         return actions, refused
     for _, agents, reason in illegal:
         _mark_illegal(turn, actions, agents, reason)
-    return Actions(kept, actions.status, actions.fallback, actions.reasons), refused
+    return replace(actions, tables=kept, refused=[]), refused
 
 
 def _checked(turn: Turn, spec: ActionSpec, table: ActionTable, illegal: Refused) -> ActionTable:
@@ -73,4 +74,6 @@ def _mark_illegal(turn: Turn, actions: Actions, agents: NDArray[np.int64], reaso
 def _all_in(some: NDArray[np.int64], among: NDArray[np.int64]) -> bool:
     if len(some) == len(among) and np.array_equal(some, among):
         return True
+    if len(some) and len(among) and among[-1] - among[0] == len(among) - 1 and (among[1:] > among[:-1]).all():  # an unbroken run of ids
+        return bool(some.min() >= among[0] and some.max() <= among[-1])
     return bool(np.isin(some, among).all())

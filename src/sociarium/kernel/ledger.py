@@ -177,7 +177,8 @@ class Ledger:
 def _outcomes(phase: str, number: int, parts: list[tuple[Turn, Actions, NDArray[np.bool_]]]) -> OutcomeRows:
     counts = np.zeros(len(STATUS_NAMES), np.int64)
     fallbacks = 0
-    rows: list[tuple[int, int, int, bool, str]] = []
+    kept: list[tuple[Ints, Ints, Ints, Ints]] = []  # lane, agent, status, fallback of the rows that are kept
+    reasons: dict[int, str] = {}
     for turn, actions, keeps in parts:
         if actions.status is None:
             counts[0] += len(turn.agents)
@@ -186,22 +187,25 @@ def _outcomes(phase: str, number: int, parts: list[tuple[Turn, Actions, NDArray[
             counts += np.bincount(actions.status, minlength=len(STATUS_NAMES))
             wanted = np.flatnonzero(keeps | (actions.status > 0))
         fallbacks += 0 if actions.fallback is None else int(actions.fallback.sum())
-        for row in wanted:
-            agent = int(turn.agents[row])
-            status = 0 if actions.status is None else int(actions.status[row])
-            stood_in = actions.fallback is not None and bool(actions.fallback[row])
-            rows.append((int(turn.lanes[row]), agent, status, stood_in, actions.reasons.get(agent, "")))
-    rows.sort()
+        if not len(wanted):
+            continue
+        nothing = np.zeros(len(wanted), np.int64)
+        status = nothing if actions.status is None else actions.status[wanted].astype(np.int64)
+        stood_in = nothing if actions.fallback is None else actions.fallback[wanted].astype(np.int64)
+        kept.append((turn.lanes[wanted], turn.agents[wanted], status, stood_in))
+        reasons.update(actions.reasons)
+    columns = [np.concatenate(parts) for parts in zip(*kept, strict=True)] or [EMPTY] * 4
+    lanes, agents, status, stood_in = (column[np.lexsort((columns[1], columns[0]))] for column in columns)
     return OutcomeRows(
         phase,
         number,
         {name: int(n) for name, n in zip(STATUS_NAMES, counts, strict=True) if n},
         fallbacks,
-        np.array([r[1] for r in rows], np.int64),
-        np.array([r[0] for r in rows], np.int64),
-        np.array([r[2] for r in rows], np.uint8),
-        np.array([r[3] for r in rows], np.bool_),
-        [r[4] for r in rows],
+        agents,
+        lanes,
+        status.astype(np.uint8),
+        stood_in.astype(np.bool_),
+        [reasons.get(agent, "") for agent in agents.tolist()] if reasons else [""] * len(agents),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from sociarium.kernel.checking import Gate, checked
 from sociarium.kernel.delivery import Delivery
-from sociarium.kernel.environment import Environment, News
+from sociarium.kernel.environment import Environment, News, Outcome
 from sociarium.kernel.errors import Interrupted, UsageError
 from sociarium.kernel.ledger import Ledger, Reported
 from sociarium.kernel.mind import Mind, Minds, Transitions
@@ -117,6 +117,7 @@ class Simulation:
             for turn in lanes.numbered(offered):
                 seen = self.world.observe(turn)
                 actions = await self.minds.decide(turn, seen)
+                fresh = ledger.report("minds", Outcome(actions.notes), turn)
                 for gate in self.gates:
                     actions = await gate.review(turn, seen, actions)
                 legal, refused = checked(turn, actions)
@@ -125,7 +126,7 @@ class Simulation:
                 declined = [(_full(name, action), who, why) for name, o in outcomes.items() for action, who, why in o.refusals]
                 ledger.count(legal, declined)
                 ledger.refuse(turn, refused := [*refused, *declined])
-                fresh = [piece for name, outcome in outcomes.items() for piece in ledger.report(name, outcome, turn)]
+                fresh += [piece for name, outcome in outcomes.items() for piece in ledger.report(name, outcome, turn)]
                 self.watched(fresh)
                 if turn.kind != TurnKind.PROBE:  # to be asked changes nothing, not even by being heard
                     self.delivery.within(turn, lanes, fresh)

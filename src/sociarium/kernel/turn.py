@@ -154,9 +154,11 @@ class Turn:
         """Ask a model on behalf of the agent in this row. One label, one question a turn."""
         return await self._door().ask(request, self.address(row, label, asker=asker), route=route)
 
-    async def ask_all(self, row: int, requests: Sequence[Any], label: str, *, route: str = "default") -> list[Any]:
+    async def ask_all(
+        self, row: int, requests: Sequence[Any], label: str, *, route: str = "default", asker: str | None = None
+    ) -> list[Any]:
         """Several questions at once, numbered as one list."""
-        return await self._door().ask_all(requests, self.address(row, label), route=route)
+        return await self._door().ask_all(requests, self.address(row, label, asker=asker), route=route)
 
     def look_up(self, row: int, query: str, **arguments: Any) -> Content:
         """What the agent in this row looks up: ``search`` or ``platform.search``, with the query's arguments. Changes nothing.

@@ -12,7 +12,7 @@ DEMO    ?= $(BIN)/sociarium run govsim --model local:$(MODEL) --set pace=choices
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test dev check lint format types layers docs crash faults bench clean
+.PHONY: help demo test dev check lint format types layers docs crash faults fuzz limits bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -50,6 +50,12 @@ crash: $(VENV)/.dev ## kill runs N times and resume them: make crash N=500
 
 faults: $(VENV)/.dev ## the whole matrix of faults over real HTTP: 14 kinds, 4 rates, 3 scenarios, 200 agents (half an hour)
 	PYTHONPATH=src $(PY) tests/faults/matrix.py
+
+fuzz: $(VENV)/.dev ## 100,000 replies of any kind through the model service
+	SOCIARIUM_REPLIES=100000 $(PY) -m pytest tests/models/test_reply_fuzz.py -q
+
+limits: $(VENV)/.dev ## budgets, rate limits and slow tails of models, in the release's numbers
+	SOCIARIUM_BUDGETS=1000 SOCIARIUM_RATE_LIMITS=50 SOCIARIUM_SLOW_TAILS=10 $(PY) -m pytest tests/models/test_budget.py tests/models/test_limiter.py tests/models/test_slow_tail.py -q
 
 bench: $(VENV)/.dev ## every benchmark, one JSON line each
 	@for bench in benchmarks/*.py; do $(PY) $$bench || exit 1; done

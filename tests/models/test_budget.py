@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import numpy as np
 import pytest
@@ -40,20 +41,33 @@ def script(dice):
     return ScriptedBackend(reply, delay=lambda request, draw: float(dice.random()), prices=PRICES)
 
 
-def test_never_exceeded_over_200_random_limits_at_64_in_flight():
-    dice = np.random.default_rng(7)
-    ends = 0
-    for _ in range(200):
-        limits = BudgetLimits(
-            calls=int(dice.integers(0, 120)) if dice.random() < 0.7 else None,
-            tokens=int(dice.integers(0, 6000)) if dice.random() < 0.7 else None,
-            money=int(dice.integers(0, 60_000)) if dice.random() < 0.7 else None,
-        )
+def random_limits(dice):
+    return BudgetLimits(
+        calls=int(dice.integers(0, 120)) if dice.random() < 0.7 else None,
+        tokens=int(dice.integers(0, 6000)) if dice.random() < 0.7 else None,
+        money=int(dice.integers(0, 60_000)) if dice.random() < 0.7 else None,
+        seconds=float(dice.random() * 3.0) if dice.random() < 0.3 else None,
+    )
 
-        async def work(limits=limits):
-            journal = MemoryJournal(delay=0.01)
-            door = ModelService({"default": script(dice)}, journal=journal, seed=0, budget=limits, concurrency=64)
-            results = await asyncio.gather(*(door.ask(question(number), where(number)) for number in range(130)), return_exceptions=True)
+
+def test_never_exceeded_over_random_limits_by_64_workers_and_a_stop_can_be_resumed():
+    """``SOCIARIUM_BUDGETS`` random limits on calls, tokens, money and time (R11)."""
+    dice = np.random.default_rng(7)
+    count = int(os.environ.get("SOCIARIUM_BUDGETS", "100"))
+    ends = 0
+    for _ in range(count):
+        limits, backend, journal = random_limits(dice), script(dice), MemoryJournal(delay=0.01)
+
+        async def session(limits, backend=backend, journal=journal):
+            """All that is still to be asked, by 64 workers; how it ended for each, and how long it took."""
+            door = ModelService({"default": backend}, journal=journal, seed=0, budget=limits, concurrency=64)
+            numbers = iter(range(130))
+
+            async def worker():
+                return [await asyncio.gather(door.ask(question(number), where(number)), return_exceptions=True) for number in numbers]
+
+            results = [one for many in await asyncio.gather(*(worker() for _ in range(64))) for (one,) in many]
+            seconds = asyncio.get_running_loop().time()
             spent, leased = journal.spent(), journal.leased()
             for used, lease, top in (
                 (spent.calls, leased.calls, limits.calls),
@@ -62,11 +76,20 @@ def test_never_exceeded_over_200_random_limits_at_64_in_flight():
             ):
                 if top is not None:
                     assert used <= lease <= top
+            if limits.seconds is not None:
+                assert seconds <= limits.seconds + 0.1, "calls in flight end with the budget of time"
             await door.close()
-            return sum(isinstance(result, BudgetSpent) for result in results)
+            return results
 
-        ends += run_virtual(work()) > 0
-    assert ends > 100
+        results = run_virtual(session(limits))
+        stopped = [result for result in results if isinstance(result, BaseException)]
+        assert all(isinstance(result, BudgetSpent) for result in stopped), stopped
+        kept, ends = dict(journal.entries), ends + bool(stopped)
+        again = run_virtual(session(BudgetLimits()))
+        assert not any(isinstance(result, BaseException) for result in again), "a stop is a pause"
+        assert len(journal.entries) == 130
+        assert all(journal.entries[address] is entry for address, entry in kept.items()), "nothing that was paid is asked again"
+    assert ends > count // 2
 
 
 def test_a_budget_holds_across_kills():

@@ -158,7 +158,7 @@ class Budget:
                 self._leased -= rest
 
     async def _lease(self) -> None:
-        if not self._limited or self._short().within(Cost()):
+        if not self._limited or not self._is_short():
             return
         async with self._leasing:
             need = self._short()
@@ -172,6 +172,14 @@ class Budget:
             more = need.at_least(block).at_most((self._top - self._leased).at_least(need)).at_least(Cost())
             await self.journal.lease(Lease(more.calls, more.tokens, more.money))
             self._leased += more
+
+    def _is_short(self) -> bool:
+        used, held, leased, top = self.used, self.reserved, self._leased, self._top
+        return (
+            (top.calls != UNLIMITED and used.calls + held.calls > leased.calls)
+            or (top.tokens != UNLIMITED and used.tokens + held.tokens > leased.tokens)
+            or (top.money != UNLIMITED and used.money + held.money > leased.money)
+        )
 
     def _short(self) -> Cost:
         """What is used and reserved beyond what is leased, of that which has a limit."""

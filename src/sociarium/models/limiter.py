@@ -257,10 +257,11 @@ class Limiter:
             del self._flying[ticket]
         self._pump()
 
+    def _due(self) -> None:
+        self._timer = None
+        self._pump()
+
     def _pump(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         loop = asyncio.get_running_loop()
         while self._waiting:
             if self._waiting[0].done():
@@ -271,7 +272,10 @@ class Limiter:
             if wait is None:
                 return
             if wait > 0.0:
-                self._timer = loop.call_later(wait, self._pump)
+                if self._timer is None or self._timer.when() > now + wait:  # one that comes sooner looks again
+                    if self._timer is not None:
+                        self._timer.cancel()
+                    self._timer = loop.call_later(wait, self._due)
                 return
             self._waiting.popleft().set_result(self._take(now))
 

@@ -73,6 +73,8 @@ class Wire:
 
 async def whole(answer: aiohttp.ClientResponse) -> bytes:
     """The body of an answer, up to ``LARGEST`` bytes."""
+    if answer.content_length is not None and answer.content_length <= LARGEST and "Content-Encoding" not in answer.headers:
+        return await answer.read()
     data = bytearray()
     async for chunk in answer.content.iter_chunked(1 << 16):
         data += chunk

@@ -95,7 +95,7 @@ async def pilot_of(scenario: Scenario, seed: int, *, runs: int = 5) -> Pilot:
     for number in range(runs):
         own = seed + 1_000_003 * (number + 1)  # apart from the seeds that people use
         backend: Backend = open_scripted("scripted:schema")
-        simulation = scenario.build(own)
+        simulation = scenario.built(own)
         service = ModelService(dict.fromkeys(routes, backend), journal=NoJournal(), seed=own)
         door = _Listening(service, pilot)
         simulation.door = door

@@ -138,7 +138,7 @@ def _refuse_unapplied(scenario: Scenario, changed: Scenario, seed: int, at: int)
     """A branch goes on from its parent's state, so it cannot change how a run begins, nor what was due before: UsageError."""
     if at == 0 or changed == scenario:
         return
-    old, new = scenario.build(seed), changed.build(seed)
+    old, new = scenario.built(seed), changed.built(seed)
     names = ", ".join(n for n, v in changed.parameters().items() if v != scenario.parameters()[n])
     start_anew = f"Start a new run instead: sociarium run {scenario.slug} --set ..."
     if old.world.groups != new.world.groups or survey(old.world.population.state()).digest != survey(new.world.population.state()).digest:
@@ -262,7 +262,7 @@ async def _carry_on(
 
 
 def _built(scenario: Scenario, seed: int, options: Options) -> Simulation:
-    simulation = scenario.build(seed)
+    simulation = scenario.built(seed)
     simulation.interventions += list(options.interventions)
     for call in options.on_built:
         call(scenario, simulation)

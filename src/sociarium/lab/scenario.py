@@ -9,14 +9,15 @@ import sys
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.simulation import Simulation
+from sociarium.lab.routing import deal, routes_of
 
 
 class Scenario(BaseModel):
@@ -30,7 +31,15 @@ class Scenario(BaseModel):
     headline: ClassVar[tuple[str, ...]] = ()  # measures that sum a run up
     least_good: ClassVar[float] = 0.5  # share of agent-turns that must end ok or repaired; below it a run is marked invalid
 
-    model: str | None = Field(None, description="language model for the agents, such as local:smollm2; none: rule minds")
+    speakers: ClassVar[tuple[str, ...]] = ()  # kinds of agents that ``routing`` deals models to; none: all
+
+    model: str | None = Field(
+        None, description="language model for the agents, such as local:smollm2, or several: default=MODEL; NAME=MODEL; none: rule minds"
+    )
+    routing: dict[str, Annotated[int, Strict()] | Annotated[float, Strict()] | Annotated[str, Strict()] | list[int]] = Field(
+        default_factory=dict[str, Any],
+        description="of several models, who has which: {NAME: 0.2} (of each world), {NAME: 3}, {NAME: [agents]} or {NAME: column=value}",
+    )
 
     def build(self, seed: int) -> Simulation:
         """A simulation with this seed, without record and without door: whoever runs it attaches them."""
@@ -38,7 +47,14 @@ class Scenario(BaseModel):
 
     def routes(self) -> dict[str, str]:
         """Which model answers which route."""
-        return {} if self.model is None else {"default": self.model}
+        return {} if self.model is None else routes_of(self.model)
+
+    def built(self, seed: int) -> Simulation:
+        """What ``build`` makes, each agent with the model that ``routing`` gives it: what is run."""
+        simulation = self.build(seed)
+        if self.routing:
+            deal(simulation.world.population, seed, self.routing, self.routes(), self.speakers)
+        return simulation
 
     def total_ticks(self) -> int | None:
         """How many ticks a run has at most, where that is known: for the progress bar."""

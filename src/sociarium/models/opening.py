@@ -12,9 +12,10 @@ from sociarium.models.spec import split
 
 FORMS = """\
   local:NAME            a small model on this machine (`sociarium models list` shows the names), or local:/path/model.gguf
-  http://HOST/v1#MODEL  any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama (https too)
+  http://HOST/v1#MODEL  any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama (https too), or several: http://A/v1,http://B/v1#MODEL
   openai:MODEL          OpenAI, key in OPENAI_API_KEY
   anthropic:MODEL       Anthropic, key in ANTHROPIC_API_KEY
+  anyllm:PROVIDER/MODEL  any provider that any-llm knows (pip install 'sociarium[anyllm]')
   wordllama, hashing    embeddings on this machine
   scripted:NAME         replies by a script: schema, echo, fixed
   faulty:RATE:SPEC      any of these with faults injected"""
@@ -23,6 +24,7 @@ FORMS = """\
 # scheme -> the module and the function (spec -> Backend) that opens it
 _OPENERS = {
     "anthropic": ("sociarium.models.backends.http", "open_http"),
+    "anyllm": ("sociarium.models.backends.anyllm", "open_anyllm"),
     "faulty": ("sociarium.models.backends.faulty", "open_faulty"),
     "http": ("sociarium.models.backends.http", "open_http"),
     "https": ("sociarium.models.backends.http", "open_http"),

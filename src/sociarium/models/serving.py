@@ -26,6 +26,7 @@ from sociarium.models.request import Reply, Request, Sampling, facts_digest, req
 
 BODY_LIMIT = 16 << 20  # bytes
 COUNTED = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "money")
+HEAD = {"id": "sociarium", "created": 0}  # clients want both; neither says anything here
 PIECE = 64  # characters of one event of a stream
 STATUS = {"rate_limited": 429, "unauthorised": 401, "context_too_long": 400, "wrong_shape": 400, "unavailable": 503}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -113,7 +114,7 @@ class Desk:
         message = {"role": "assistant", "content": reply.text}
         choice = {"index": 0, "message": message, "finish_reason": reply.finish}
         return web.json_response(
-            {"object": "chat.completion", "model": self.backend.facts.name, "choices": [choice], "usage": usage_of(reply.usage)}
+            {**HEAD, "object": "chat.completion", "model": self.backend.facts.name, "choices": [choice], "usage": usage_of(reply.usage)}
         )
 
     async def choose(self, call: web.Request) -> web.Response:
@@ -145,7 +146,7 @@ async def streamed(call: web.Request, model: str, reply: Reply, *, counted: bool
     """A reply as server-sent events: some words an event, then why it ended, then its tokens where they are asked for."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await response.prepare(call)
-    whole = {"object": "chat.completion.chunk", "model": model}
+    whole = {**HEAD, "object": "chat.completion.chunk", "model": model}
 
     async def send(delta: dict[str, Any], finish: str | None) -> None:
         await event({**whole, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})

@@ -76,6 +76,10 @@ class Chat:
     def body(self, request: Request, draw: int | None, *, stream: bool = False) -> tuple[str, bytes]:
         if request.kind == "embed":
             return "/embeddings", encoded({"model": self.model, "input": list(request.texts)})
+        return "/chat/completions", encoded(self.fields(request, draw, stream=stream))
+
+    def fields(self, request: Request, draw: int | None, *, stream: bool = False) -> dict[str, Any]:
+        """The fields of a chat."""
         talk = [{"role": role, "content": text} for role, text in messages(request.blocks)]
         body: dict[str, Any] = {"model": self.model, "messages": talk}
         length = "max_completion_tokens" if self.manner.vendor == "openai" else "max_tokens"
@@ -83,7 +87,7 @@ class Chat:
             body["prompt_cache_key"] = prefix
         if request.kind == "choose":
             talk.append({"role": "user", "content": lettered(request)})
-            return "/chat/completions", encoded({**body, length: 1, "temperature": 0.0, "logprobs": True, "top_logprobs": 20})
+            return {**body, length: 1, "temperature": 0.0, "logprobs": True, "top_logprobs": 20}
         body[length] = request.sampling.max_tokens
         body.update(sampling(request, draw, self.facts))
         how = self.facts.engine["schemas"]
@@ -91,9 +95,7 @@ class Chat:
             talk.append({"role": "user", "content": prompt("schema", schema=json.dumps(request.schema, sort_keys=True))})
         if request.schema is not None and how != "prompt":
             body["response_format"] = {"type": "json_object"} if how == "object" else schema_format(request)
-        if stream:
-            body |= STREAM
-        return "/chat/completions", encoded(body)
+        return {**body, **STREAM} if stream else body
 
     def reply(self, request: Request, answer: Table, headers: Mapping[str, str]) -> Reply:
         if request.kind == "embed":

@@ -70,11 +70,11 @@ def named_by(spec: str) -> Named:
         raise UsageError(f"Model {spec!r}: each server is named once, and at most {MOST} of them.")
     given = frozenset(options.values)
     variable = options.take("key", str, variable)
-    api = _choice(options, "api", tuple(SHAPES), "messages" if vendor == "anthropic" else "chat")
+    api = choice_of(options, "api", tuple(SHAPES), "messages" if vendor == "anthropic" else "chat")
     weights = options.take("weights", _weights, (1.0,) * len(bases))
     if len(weights) != len(bases):
         raise UsageError(f"Model {spec!r}: {len(weights)} weights for {len(bases)} servers.")
-    cache = cast("Literal['stable', 'shared', 'off']", _choice(options, "cache", ("stable", "shared", "off"), "stable"))
+    cache = cast("Literal['stable', 'shared', 'off']", choice_of(options, "cache", ("stable", "shared", "off"), "stable"))
     probe = options.take("probe", yes_or_no, not vendor) and not vendor
     wait, pacing = options.take("wait", float, 0.0, least=0.0), _pacing(options)
     connect = options.take("connect", float, CONNECT, least=0.001)
@@ -103,9 +103,9 @@ def _facts(vendor: str, bases: tuple[str, ...], model: str, api: str, options: O
     name = f"{vendor}:{model}" if vendor else f"{','.join(bases)}#{model}"
     engine: dict[str, Any] = {
         "api": api,
-        "schemas": _choice(options, "schemas", SCHEMAS[api], SCHEMAS[api][0]),
-        "sampling": _choice(options, "sampling", ("send", "off"), "send"),
-        "seeds": _choice(options, "seeds", ("send", "off"), "off" if api == "messages" else "send"),
+        "schemas": choice_of(options, "schemas", SCHEMAS[api], SCHEMAS[api][0]),
+        "sampling": choice_of(options, "sampling", ("send", "off"), "send"),
+        "seeds": choice_of(options, "seeds", ("send", "off"), "off" if api == "messages" else "send"),
     }
     # The key of a reply names the model, never the servers that share its work.
     digest = options.take("digest", str, name if len(bases) == 1 else f"{bases[0]}#{model}")
@@ -119,11 +119,12 @@ def _facts(vendor: str, bases: tuple[str, ...], model: str, api: str, options: O
         seeds=engine["seeds"] == "send",
         context=options.take("context", int, 128_000, least=1),
         parallel=options.take("parallel", int, 64 * len(bases), least=1),
-        prices=_prices(options, name, vendor),
+        prices=prices_of(options, name, vendor),
     )
 
 
-def _prices(options: Options, name: str, vendor: str) -> Prices:
+def prices_of(options: Options, name: str, vendor: str) -> Prices:
+    """What was given, else what the table knows; of a vendor that it does not know, the price is unknown."""
     listed = known_prices(name) or (Prices(dated=UNKNOWN) if vendor else Prices())
     given: Mapping[str, str] = dict(options.values)
     own = Prices(
@@ -135,7 +136,8 @@ def _prices(options: Options, name: str, vendor: str) -> Prices:
     return own if "price" in given or "price_completion" in given else listed
 
 
-def _choice(options: Options, name: str, choices: tuple[str, ...], default: str) -> str:
+def choice_of(options: Options, name: str, choices: tuple[str, ...], default: str) -> str:
+    """An option that is one of a few words."""
     value = options.take(name, str, default)
     if value not in choices:
         raise UsageError(f"Model {options.spec!r}: {name}={value!r} is not one of {', '.join(choices)}.")

@@ -46,6 +46,7 @@ class CommonsGame(Scenario):
     headline: ClassVar[tuple[str, ...]] = (
         "commons.months", "commons.gain", "commons.efficiency", "commons.equality", "commons.over_usage",
     )  # fmt: skip
+    speakers: ClassVar[tuple[str, ...]] = (HARVESTER,)
     num_agents: int = Field(5, ge=1, le=1000, description="harvesters at one commons, the newcomer among them")
     max_rounds: int | None = Field(
         None, ge=1, le=100_000, description="months; none: 12, or 15 with a newcomer", json_schema_extra={"unit": "months"}
@@ -219,7 +220,9 @@ class CommonsGame(Scenario):
         return [Intervention(NEWCOMER_TICK, "population.admit", who)]
 
     def routes(self) -> dict[str, str]:
-        return {} if self.model is None else {"default": self.model, "framework": self.framework_model or self.model}
+        routes = super().routes()
+        own = self.framework_model or routes.get("framework") or routes.get("default")
+        return {**routes, "framework": own} if own is not None else {}
 
     def told(self, kind: str, row: Mapping[str, Any]) -> str | None:
         from sociarium.scenarios.govsim.showing import told_line

@@ -33,7 +33,7 @@ async def play(
     game: CommonsGame, *, seed: int = 0, wishes: Sequence[Sequence[int]] | Array | None = None, months: int | None = None
 ) -> Played:
     """By the game's policies, or by a table of wishes (months, agents); at most so many months."""
-    simulation = game.build(seed)
+    simulation = game.built(seed)
     if wishes is not None:
         simulation = _with_table(game, seed, np.asarray(wishes, np.int64))
     catches: list[Array] = []

@@ -81,9 +81,9 @@ class GovSimRepro(CommonsGame):
             return super().routes()
         if len(self.models) != self.num_agents:
             raise UsageError(f"models names {len(self.models)} models for {self.num_agents} agents; give one an agent")
-        framework = self.framework_model or self.model or self.models[0]
+        first = self.models[0]
         own = {self.route_of(place): spec for place, spec in enumerate(self.models)}
-        return {"default": self.model or self.models[0], "framework": framework, **own}
+        return {"default": first, "framework": self.framework_model or first, **super().routes(), **own}
 
     @classmethod
     def prompt_digests(cls) -> dict[str, str]:

@@ -118,7 +118,7 @@ async def branch(
         manifest = parent.manifest
     scenario, seed = of_manifest(manifest, find)
     changed = scenario.changed(settings)
-    _refuse_unapplied(scenario, changed, seed, at)
+    refuse_unapplied(scenario, changed, seed, at)
     planned = _planned(manifest)
     backends = await opened(changed, options)
     models = {route: {"spec": changed.routes()[route], "facts": asdict(b.facts)} for route, b in backends.items()}
@@ -134,7 +134,7 @@ async def branch(
     return await _carry_on(changed, seed, record, backends, replace(options, interventions=given), begin=begin)
 
 
-def _refuse_unapplied(scenario: Scenario, changed: Scenario, seed: int, at: int) -> None:
+def refuse_unapplied(scenario: Scenario, changed: Scenario, seed: int, at: int) -> None:
     """A branch goes on from its parent's state, so it cannot change how a run begins, nor what was due before: UsageError."""
     if at == 0 or changed == scenario:
         return
@@ -185,14 +185,19 @@ async def _shared_past(record: RunRecord, seed: int, find: Lookup, options: Opti
 async def in_memory(scenario: Scenario, seed: int, options: Options | None = None) -> Finished:
     """A run that keeps nothing: claims, pilots, sweeps of rule minds."""
     options = options or Options()
-    simulation = _built(scenario, seed, options)
+    simulation = await simulation_of(scenario, seed, options)
     summary = _watch(simulation, options)
-    service = _service(await opened(scenario, options), NoJournal(), seed, options)
-    simulation.door = service
     ticks = await simulation.run()
-    if service is not None:
+    if isinstance(service := simulation.door, ModelService):
         summary.models = service.summary()
     return Finished(scenario, seed, None, ticks, "", summary, summary.last, simulation)
+
+
+async def simulation_of(scenario: Scenario, seed: int, options: Options) -> Simulation:
+    """A simulation in memory, with the door to its models and no record."""
+    simulation = _built(scenario, seed, options)
+    simulation.door = _service(await opened(scenario, options), NoJournal(), seed, options)
+    return simulation
 
 
 async def opened(scenario: Scenario, options: Options) -> dict[str, Backend]:

@@ -57,6 +57,9 @@ fuzz: $(VENV)/.dev ## 100,000 replies of any kind through the model service
 limits: $(VENV)/.dev ## budgets, rate limits and slow tails of models, in the release's numbers
 	SOCIARIUM_BUDGETS=1000 SOCIARIUM_RATE_LIMITS=50 SOCIARIUM_SLOW_TAILS=10 $(PY) -m pytest tests/models/test_budget.py tests/models/test_limiter.py tests/models/test_slow_tail.py -q
 
+calibration: $(VENV)/.dev ## recover planted parameters at the published sizes (about half an hour)
+	SOCIARIUM_CALIBRATION=full $(PY) -m pytest tests/training/calibration -q
+
 bench: $(VENV)/.dev ## every benchmark, one JSON line each
 	@for bench in benchmarks/*.py; do $(PY) $$bench || exit 1; done
 

@@ -11,7 +11,7 @@ with common random numbers. The interval is symmetric in z, so it respects the b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -100,3 +100,13 @@ def moments_intervals(
         for k, name in enumerate(space.names)
     }
     return found, sorted(flat)
+
+
+def noise_effect(estimate: Callable[[float], float], total: float, deviation: float) -> tuple[float, float]:
+    """(standard deviation, bias) of an estimate that is computed from a total with Gaussian noise added, as privacy asks for.
+
+    The delta method to second order: |g'| * deviation and g'' * deviation^2 / 2, derivatives by central differences.
+    """
+    step = max(1e-3 * abs(total), 1e-6)
+    below, here, above = (estimate(total + shift) for shift in (-step, 0.0, step))
+    return abs(above - below) / (2 * step) * deviation, (above - 2 * here + below) / step**2 * deviation**2 / 2

@@ -12,7 +12,7 @@ DEMO    ?= $(BIN)/sociarium run govsim --model local:$(MODEL) --set pace=choices
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test dev check lint format types layers docs crash faults fuzz limits bench clean
+.PHONY: help demo test dev check lint format types layers docs crash faults fuzz limits calibration bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list

@@ -36,6 +36,9 @@ app.command(models)
 
 def main(tokens: list[str] | None = None) -> None:
     """Run a command and exit with its code: 0 well, 1 a failed check, 2 bad input, 3 record, 4 model, 5 budget, 6 mismatch, 130 stopped."""
+    from sociarium.models.secret import no_core_dumps
+
+    no_core_dumps()
     sys.exit(_run(sys.argv[1:] if tokens is None else tokens))
 
 

@@ -26,6 +26,7 @@ from typing import Any
 from sociarium.cluster.wire import pack, unpack
 from sociarium.cluster.worker import KEY, RemoteError
 from sociarium.kernel.errors import SociariumError, UsageError
+from sociarium.models.secret import without_keys
 
 
 class ActorLost(SociariumError):
@@ -196,7 +197,11 @@ class Cluster:
     def _start(self) -> tuple[Connection, subprocess.Popen[bytes]]:
         with Listener(("127.0.0.1", 0), authkey=self.key) as listener:
             host, port = listener.address  # pyright: ignore[reportGeneralTypeIssues]
-            environment = {**os.environ, KEY: self.key.decode(), "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+            environment = {
+                **without_keys(os.environ),
+                KEY: self.key.decode(),
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            }
             process = subprocess.Popen([sys.executable, "-m", "sociarium.cluster.worker", str(host), str(port)], env=environment)
             return listener.accept(), process
 

@@ -8,6 +8,7 @@ from importlib import import_module
 
 from sociarium.kernel.errors import SociariumError, UsageError
 from sociarium.models.backend import Backend, Preparing
+from sociarium.models.secret import refuse_keys
 from sociarium.models.spec import split
 
 FORMS = """\
@@ -35,6 +36,7 @@ _OPENERS = {
 
 def open_backend(spec: str) -> Backend:
     """The backend that ``spec`` names. Raises ``UsageError`` for anything that is not one of ``FORMS``."""
+    refuse_keys(spec)
     scheme, *rest = re.split("[:?]", spec, maxsplit=1)
     if scheme == "local" and rest and rest[0]:
         from sociarium.models.backends.local import open_local

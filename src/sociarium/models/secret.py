@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from sociarium.kernel.errors import UsageError
 
 HIDDEN = "***"
+SHORTEST = 8  # characters of a key; a shorter one ("EMPTY" of a server of one's own) is a word that a model may say
+KEYLIKE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
+NAMES = re.compile(r"[A-Z][A-Z0-9_]{0,63}")  # what variables are called; a key is not
 
 
 class Secret:
@@ -24,6 +29,10 @@ class Secret:
     def scrub(self, text: str) -> str:
         """``text`` without the key, where a server wrote it back."""
         return text.replace(self._value, HIDDEN) if self._value else text
+
+    def within(self, *texts: str) -> bool:
+        """Whether one of the texts holds the key. What a model says cannot: somebody on the way has put it there."""
+        return len(self._value) >= SHORTEST and any(self._value in text for text in texts)
 
     def __repr__(self) -> str:
         return HIDDEN
@@ -48,10 +57,42 @@ class Secret:
 
 
 def from_environment(name: str, what: str) -> Secret:
-    """The key in environment variable ``name``. Raises ``UsageError`` where there is none."""
+    """The key in environment variable ``name``. Raises ``UsageError`` where there is none; a ``name`` that may be a key is not shown."""
+    from_named(name)
     value = os.environ.get(name, "").strip()
     if not value:
         raise UsageError(f"{what} needs a key in the environment variable {name}, which is not set.")
     if not value.isascii() or not value.isprintable() or " " in value:
         raise UsageError(f"The key in the environment variable {name} holds a space or another character that no key has.")
     return Secret(value)
+
+
+def from_named(name: str) -> None:
+    """Raises ``UsageError`` where ``name`` is no name of a variable, and does not show it."""
+    if not NAMES.fullmatch(name):
+        raise UsageError(
+            "key= takes the name of an environment variable, such as MY_MODEL_KEY, in capitals. What was given is not shown, for it may be "
+            "a key; if it is one, it is in the history of your shell now, so make a new one."
+        )
+
+
+def refuse_keys(spec: str) -> None:
+    """Before a model's name is shown in any message: ``UsageError``, which does not show it, where it may hold a key."""
+    for value in re.findall(r"[?&#]key=([^&]*)", spec, re.IGNORECASE):
+        from_named(value)
+    if re.search(r"[?&#](api[-_]?key|token|secret|password|authorization|bearer)=", spec, re.IGNORECASE) or re.search(r"://[^/?#]*@", spec):
+        raise UsageError("A model's name must not hold a key or a password (it is not shown here): say which variable holds it, key=NAME.")
+
+
+def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for child processes that ask no model: without variables that are called like keys."""
+    return {name: value for name, value in environment.items() if not KEYLIKE.search(name)}
+
+
+def no_core_dumps() -> None:
+    """A crash of this process leaves no image of its memory behind, which would hold the keys (where the system has limits)"""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

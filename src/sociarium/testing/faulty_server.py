@@ -51,7 +51,8 @@ class FaultyServer:
     """See the module. ``backend`` gives the good answers (``scripted:schema`` where None); it stays the caller's to close.
 
     ``retry_after``: seconds that a ``rate_limited`` answer asks for. ``echo``: whether answers name the request they belong to;
-    without it nobody can tell a misaligned answer from a right one. ``url`` ends in ``/v1``; it is known once started.
+    without it nobody can tell a misaligned answer from a right one. ``indiscreet``: error texts repeat
+    the headers of the request, its key among them. ``url`` ends in ``/v1``; it is known once started.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class FaultyServer:
         seed: int = 0,
         retry_after: float = 0.01,
         echo: bool = True,
+        indiscreet: bool = False,
     ) -> None:
         self.away = rates.get("connect_timeout", 0.0)
         self.backend = backend or open_scripted("scripted:schema")
@@ -70,7 +72,9 @@ class FaultyServer:
             raise UsageError(f"The rate of connect_timeout must lie between 0 and 1, not {self.away:g}.")
         self.retry_after = retry_after
         self.echo = echo
+        self.indiscreet = indiscreet
         self.log: list[Injected] = []
+        self.arrived = 0  # questions that came, whatever became of them
         self._attempts: Counter[str] = Counter()
         self._raw = RawServer(self._answer)
         self._coming: asyncio.Task[None] | None = None
@@ -78,11 +82,6 @@ class FaultyServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._raw.port}/v1"
-
-    @property
-    def arrived(self) -> int:
-        """Requests that came, whatever became of them."""
-        return self._raw.arrived
 
     def injected(self) -> dict[str, int]:
         """How often each kind was injected. What ``connect_timeout`` turned away the server never sees."""
@@ -118,6 +117,10 @@ class FaultyServer:
 
     async def _answer(self, call: Call, wire: Wire) -> None:
         wire.keep = self.away == 0.0  # each attempt needs a connection of its own, else none could fail
+        if call.method == "GET":
+            await wire.respond(200, {"object": "list", "data": []})
+            return
+        self.arrived += 1
         question = call.headers.get("x-request-id", "").removeprefix(ECHO)
         known = question or hashlib.blake2b(call.body, digest_size=16).hexdigest()
         attempt = self._attempts[known]
@@ -126,7 +129,7 @@ class FaultyServer:
         try:
             await self._respond(kind, question, attempt, asked(call), call, wire)
         except CallFailed as failure:  # the request itself cannot be read
-            await wire.respond(STATUS.get(failure.kind, 400), {"error": error_of(failure.kind, f"{failure} ({MARK})")})
+            await wire.respond(STATUS.get(failure.kind, 400), {"error": error_of(failure.kind, self._told(failure, call))})
 
     async def _respond(self, kind: str | None, question: str, attempt: int, request: Asked, call: Call, wire: Wire) -> None:
         if kind is None:
@@ -140,23 +143,23 @@ class FaultyServer:
             named = self._named(reply.echo if kind == "misaligned" else question)
             await wire.respond(200, self._written(request, reply), named)
         elif form == "status":
-            await self._refused(kind, request, wire)
+            await self._refused(kind, request, call, wire)
         elif kind == "read_timeout":
             await wire.hold()
         else:
-            await self._broken(kind, request, wire, question)
+            await self._broken(kind, request, call, wire, question)
 
-    async def _refused(self, kind: str, request: Asked, wire: Wire) -> None:
+    async def _refused(self, kind: str, request: Asked, call: Call, wire: Wire) -> None:
         try:
             await self.faults.fail(kind, request.request, request.seed)
         except CallFailed as failure:
             headers = {"Retry-After": f"{self.retry_after:g}"} if failure.retry_after is not None else {}
-            await wire.respond(STATUS.get(failure.kind, 500), {"error": error_of(failure.kind, f"{failure} ({MARK})")}, headers)
+            await wire.respond(STATUS.get(failure.kind, 500), {"error": error_of(failure.kind, self._told(failure, call))}, headers)
 
-    async def _broken(self, kind: str, request: Asked, wire: Wire, question: str) -> None:
+    async def _broken(self, kind: str, request: Asked, call: Call, wire: Wire, question: str) -> None:
         """An answer that ends in the middle, or is another thing than an answer."""
         if kind == "wrong_schema":
-            await wire.respond(200, {"object": MARK, "result": [1, None]}, self._named(question))
+            await wire.respond(200, {"object": MARK, "result": dict(call.headers) if self.indiscreet else [1, None]}, self._named(question))
             return
         reply = await self.backend.complete(request.request, request.seed)
         whole = json.dumps(self._written(request, reply)).encode()
@@ -166,6 +169,9 @@ class FaultyServer:
         else:
             await wire.send(head(200, {"Content-Length": str(len(whole))}) + half)
             wire.reset()
+
+    def _told(self, failure: CallFailed, call: Call) -> str:
+        return f"{failure} ({MARK})" + (f" {dict(call.headers)}" if self.indiscreet else "")
 
     def _named(self, question: str) -> dict[str, str]:
         return {"X-Request-Id": ECHO + question} if self.echo and question else {}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -236,9 +236,9 @@ def configuration(simulation: Simulation) -> dict[str, str]:
 
 def _settings(owner: Any) -> Iterable[tuple[str, str]]:
     """Attributes that are frozen records of settings, or tuples of them."""
-    attributes: dict[str, Any] = vars(owner)
-    for key in attributes:
-        some: tuple[Any, ...] = tuple(attributes[key]) if type(attributes[key]) is tuple else (attributes[key],)
+    for key in sorted(str(name) for name in vars(owner)):
+        value: Any = getattr(owner, key)
+        some: tuple[Any, ...] = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
         if some and all(_frozen(one) for one in some):
             yield key, repr(some)
 

@@ -112,7 +112,11 @@ class HttpBackend:
         status, told, data = await self._wire.send("POST", endpoint.base + path, headers, body, read)
         if status != 200:
             raise failure_of(status, told, data, self._named.key)
-        return self._shape.reply(request, decoded(data), told)
+        reply = self._shape.reply(request, decoded(data), told)
+        if self._named.key.within(data.decode("utf-8", "replace"), reply.text, reply.model, reply.finish, reply.error):
+            # Not struck out: words with a hole in them are other words. No model can know the key, so this is no model's answer.
+            raise CallFailed("wrong_shape", "the answer holds the key that was sent with the question", retryable=True, usage=reply.usage)
+        return reply
 
     def _headers(self) -> dict[str, str]:
         return {"Content-Type": "application/json", **self._shape.headers(self._named.key)}
@@ -134,6 +138,8 @@ class HttpBackend:
             return str(failed)
         if status in (502, 503, 504):
             return f"what stands before it says HTTP {status}"
+        if self._named.key.within(data.decode("utf-8", "replace")):
+            raise ModelError(f"{endpoint.base}: what the server says of its models holds the key that it was asked with.")
         try:
             told = announced(data, self._named.model) if status == 200 else Announced()
         except ValueError as other:

@@ -19,7 +19,7 @@ OVERLOADED = 529  # Anthropic
 
 def failure_of(status: int, headers: Mapping[str, str], data: bytes, key: Secret) -> CallFailed:
     """``headers`` have names in lower case."""
-    code, text = _told(data)
+    code, text = _told(data, key)
     message = key.scrub(f"HTTP {status}: {text}" if text else f"HTTP {status}")[:400]
     wish = retry_after(headers)
     if status == 429:
@@ -56,9 +56,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _told(data: bytes) -> tuple[str, str]:
+def _told(data: bytes, key: Secret) -> tuple[str, str]:
     """Code and message of an error body, in the shapes that servers use."""
-    text = data[:20_000].decode("utf-8", "replace")
+    text = key.scrub(data.decode("utf-8", "replace"))[:20_000]  # the key first: a cut would leave half of it
     try:
         body: Any = json.loads(text)
     except (ValueError, RecursionError):
@@ -67,5 +67,5 @@ def _told(data: bytes) -> tuple[str, str]:
     if isinstance(error, dict):
         table = cast("dict[str, Any]", error)
         message = table.get("message") or table.get("detail") or ""
-        return str(table.get("code") or table.get("type") or ""), " ".join(str(message).split())[:300]
-    return "", " ".join(str(error).split())[:300]
+        return str(table.get("code") or table.get("type") or ""), " ".join(key.scrub(str(message)).split())[:300]
+    return "", " ".join(key.scrub(str(error)).split())[:300]

@@ -236,8 +236,7 @@ def configuration(simulation: Simulation) -> dict[str, str]:
 
 def _settings(owner: Any) -> Iterable[tuple[str, str]]:
     """Attributes that are frozen records of settings, or tuples of them."""
-    for key in sorted(str(name) for name in vars(owner)):
-        value: Any = getattr(owner, key)
+    for key, value in cast("dict[str, Any]", vars(owner)).items():
         some: tuple[Any, ...] = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
         if some and all(_frozen(one) for one in some):
             yield key, repr(some)

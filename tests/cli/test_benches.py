@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sociarium.cli import bench, benches
-from sociarium.cli.benches import models, overhead, weight
+from sociarium.cli.benches import models, overhead, population, weight
 
 from .conftest import Cli
 
@@ -51,6 +51,17 @@ def test_turns_are_compared_with_raw_clients_of_the_same_server() -> None:
     assert {row["reference_name"] for row in rows} == {"raw streams", "aiohttp", "rounds 2 to 4"}
     assert all(row["ours"] > 0 and row["reference"] > 0 for row in rows)
     assert rows[-1]["limit"].count(",") == models.ROUNDS - 1, "one figure a round"
+
+
+def test_the_population_bench_times_the_same_epidemic_and_counts_its_memory() -> None:
+    """Its smallest size, in processes of its own."""
+    rows = population.run(sizes=(10_000,))
+    assert all(set(row) == COLUMNS for row in rows)
+    names = {row["reference_name"] for row in rows}
+    assert {"NumPy bincount", "objects in Python"} <= names
+    assert all(row["ours"] > 0 for row in rows if row["unit"] in ("ns per agent", "s"))
+    peak = next(row for row in rows if row["case"].startswith("peak memory"))
+    assert 20 < peak["ours"] < 2000
 
 
 def test_a_bench_is_shown_as_a_table_and_as_json(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

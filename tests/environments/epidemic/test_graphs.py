@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sociarium.environments.epidemic import graphs
-from sociarium.environments.epidemic.graphs import network_of, random_network
+from sociarium.environments.epidemic.graphs import near, network_of, random_network
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.network import Network
 from sociarium.kernel.randomness import Stream
@@ -52,3 +52,26 @@ def test_impossible_networks_are_refused() -> None:
     with pytest.raises(UsageError):
         random_network(5, -1, Stream(0))
     assert len(random_network(5, 0, Stream(0))) == 0
+
+
+def test_an_order_that_keeps_neighbours_near_is_found_again() -> None:
+    """A ring of small neighbourhoods, shuffled: after relabelling, contacts are near one another; the graph is the same."""
+    nodes, g = 2000, np.random.default_rng(3)
+    agents = np.repeat(np.arange(nodes), 4)
+    shuffled = g.permutation(nodes)
+    lattice = network_of(nodes, shuffled[agents], shuffled[(agents + np.tile(np.arange(1, 5), nodes)) % nodes])
+    labels = near(lattice)
+    assert sorted(labels.tolist()) == list(range(nodes))
+    ordered = lattice.relabelled(labels)
+
+    def apart(network: Network) -> float:
+        return float(abs(network.sources() - network.targets).mean())
+
+    assert apart(ordered) < 12
+    assert apart(lattice) > 400
+    assert np.array_equal(np.sort(ordered.degrees()), np.sort(lattice.degrees()))
+    assert same(ordered.relabelled(np.argsort(labels)), lattice)
+
+
+def test_isolated_nodes_have_a_place_in_the_order_too() -> None:
+    assert sorted(near(Network.from_edges(5, [1], [3], mutual=True)).tolist()) == [0, 1, 2, 3, 4]

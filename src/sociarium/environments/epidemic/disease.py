@@ -49,12 +49,18 @@ class Duration:
     def ends(self) -> bool:
         return math.isfinite(self.days)
 
+    def thresholds(self) -> Floats:
+        """P(length <= k) for k = 1, 2 ... as long as it is below 1 in 53 bits, or up to ``LONGEST``; for drawn lengths only."""
+        if self.days == 1:
+            return np.empty(0)
+        known = -np.expm1(np.arange(1, LONGEST) * math.log1p(-1 / self.days))
+        return known[known < 1 - 2.0**-53]
+
     def lengths(self, uniform: Floats) -> Ints:
-        """Days for each of these uniform numbers, by inversion; at most ``LONGEST``."""
-        if not self.drawn or self.days == 1:
+        """Days for each of these uniform numbers u, by inversion: 1 and as many more as there are thresholds that are not above u."""
+        if not self.drawn:
             return np.full(len(uniform), int(self.days), np.int64)
-        skipped = np.floor(np.log1p(-uniform) / math.log1p(-1 / self.days))
-        return np.minimum(skipped, LONGEST - 1).astype(np.int64) + 1
+        return 1 + np.searchsorted(self.thresholds(), uniform, side="right").astype(np.int64)
 
 
 def gamma_cdf(x: float, shape: float, scale: float) -> float:

@@ -19,7 +19,20 @@ from sociarium.environments.epidemic import kernels
 from sociarium.environments.epidemic.disease import Disease, Stage
 from sociarium.environments.epidemic.forces import Forces
 from sociarium.environments.epidemic.layers import Layer, Worlds, checked, meetings
-from sociarium.environments.epidemic.model import INFECTION, Behaviour, EpidemicState, Flows, Mask, People, draws, people_in, progress
+from sociarium.environments.epidemic.model import (
+    FOR_GOOD,
+    INFECTION,
+    LENGTH,
+    Behaviour,
+    EpidemicState,
+    Flows,
+    Mask,
+    People,
+    Uniform,
+    draws,
+    people_in,
+    progress,
+)
 from sociarium.environments.epidemic.skipping import Skipping
 from sociarium.environments.epidemic.workshop import Emissions, Workshop, graph_of, is_mutual, packed
 from sociarium.kernel.errors import UsageError
@@ -54,6 +67,7 @@ class FastEngine:
             for graph in self.graphs
             if graph is not None and method == "events"
         ]
+        self.lengths = {stage: _guided(disease.duration(stage).thresholds()) for stage in Stage if disease.duration(stage).drawn}
         self.visited = 0
         self.used: Method = method  # of the last step, like ``visited``: contacts looked at
         self._bits: Array | None = None  # who is susceptible, a bit an agent
@@ -73,7 +87,8 @@ class FastEngine:
             infected = self._by_force(state, behaviour, bits, agents, since, randomness, tick)
         left = self._ending(state)
         flows = Flows(infected, left, state.stage[left])
-        deaths = progress(state, flows, day, self.disease, draws(randomness, tick), self.people, kernels.enter)
+        enters = partial(self._enter, np.uint64(randomness.stream(LENGTH, tick).key))
+        deaths = progress(state, flows, day, self.disease, draws(randomness, tick), self.people, enters)
         again = left[flows.stages == Stage.RECOVERED]
         kernels.flip(bits, infected)
         kernels.flip(bits, again)
@@ -194,6 +209,17 @@ class FastEngine:
         kernels.flip(bits, infected)
         return np.sort(infected).astype(np.int64)
 
+    def _enter(
+        self, key: np.uint64, state: EpidemicState, agents: Array, stage: Stage, day: int, disease: Disease, uniform: Uniform
+    ) -> None:
+        """``model.enter``, compiled."""
+        duration = disease.duration(stage)
+        if duration.ends and duration.drawn:
+            thresholds, guide = self.lengths[stage]
+            kernels.enter_drawn(agents, int(stage), day, FOR_GOOD - 1, thresholds, guide, key, state.stage, state.until)
+        else:
+            kernels.enter(agents, int(stage), day + int(duration.days) if duration.ends else FOR_GOOD, state.stage, state.until)
+
     def _ending(self, state: EpidemicState) -> NDArray[np.int64]:
         size, shop = len(state), self.workshop
         whole = size - size % 4
@@ -207,3 +233,8 @@ class FastEngine:
 
         rest = whole + np.flatnonzero(state.until[whole:] == state.day)
         return np.concatenate([*shop.each(work), rest]).astype(np.int64)
+
+
+def _guided(thresholds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Thresholds, and how many of them are below each 256th."""
+    return thresholds, np.searchsorted(thresholds, np.arange(256) / 256, side="left").astype(np.int32)

@@ -285,13 +285,25 @@ def ending(words: Any, until: Any, day: int, base: int, who: Any) -> Any:
 
 
 @_compiled
-def enter(agents: Any, lasts: Any, entered: int, stage: Any, until: Any) -> None:
-    """These agents enter a stage and stay until the days given (one for all where there is one)."""
-    alone = len(lasts) == 1
+def enter(agents: Any, entered: int, last: int, stage: Any, until: Any) -> None:
+    """These agents enter a stage and stay until the same day."""
     for place in range(len(agents)):
         agent = np.uint64(agents[place])
-        stage[agent] = entered
-        until[agent] = lasts[0 if alone else place]
+        stage[agent], until[agent] = entered, last
+
+
+@_compiled
+def enter_drawn(agents: Any, entered: int, day: int, latest: int, thresholds: Any, guide: Any, key: Any, stage: Any, until: Any) -> None:
+    """These agents enter a stage and stay for a length drawn as ``Duration.lengths`` says. ``guide``: for each 256th of the numbers from
+    0 to 1, how many thresholds are below it: where to begin to count."""
+    count = len(thresholds)
+    for place in range(len(agents)):
+        agent = np.uint64(agents[place])
+        number = uniform(key, agent, 0)
+        below = np.int64(guide[np.int64(number * 256.0)])
+        while below < count and thresholds[below] <= number:
+            below += 1
+        stage[agent], until[agent] = entered, min(day + 1 + below, latest)
 
 
 @_compiled

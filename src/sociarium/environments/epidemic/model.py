@@ -21,8 +21,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Uniform = Callable[[str, Ints], Floats]  # name of what is drawn, rows -> uniform numbers in [0, 1)
-Write = Callable[[Ints, NDArray[np.int16], int, NDArray[np.uint8], NDArray[np.int16]], None]  # agents, last days, stage, into
-
 NEVER = np.iinfo(np.int16).min  # the day on which something did not happen
 FOR_GOOD = np.iinfo(np.int16).max  # the last day of a stage that does not end
 INFECTION, LENGTH = "epidemic.infection", "epidemic.length"  # names of random streams
@@ -96,6 +94,9 @@ class Flows:
     stages: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
 
 
+Enter = Callable[[EpidemicState, Ints, Stage, int, Disease, Uniform], None]
+
+
 def begin(infected: Mask | Ints, size: int, disease: Disease, uniform: Uniform, groups: int = 1) -> EpidemicState:
     """Day 0: these agents were infected the day before (day -1); all others are susceptible."""
     first = np.flatnonzero(infected).astype(np.int64) if infected.dtype == np.bool_ else np.unique(infected).astype(np.int64)
@@ -161,9 +162,10 @@ def people_in(people: People) -> Floats:
 
 
 def progress(
-    state: EpidemicState, flows: Flows, day: int, disease: Disease, uniform: Uniform, people: People, write: Write | None = None
+    state: EpidemicState, flows: Flows, day: int, disease: Disease, uniform: Uniform, people: People, enters: Enter | None = None
 ) -> Floats:
-    """Carry out the flows of a day, in place; returns the expected deaths so far, one value a group."""
+    """Carry out the flows of a day, in place; returns the expected deaths so far, one value a group. ``enters``: another ``enter``."""
+    into = enters or enter
     ending = flows.left[flows.stages == Stage.INFECTIOUS]
     if people.groups == 1:
         deaths = state.deaths + disease.mortality * len(ending)
@@ -174,29 +176,22 @@ def progress(
         (Stage.INFECTIOUS, Stage.RECOVERED),
         (Stage.RECOVERED, Stage.SUSCEPTIBLE),
     ):
-        enter(state, ending if left == Stage.INFECTIOUS else flows.left[flows.stages == left], entered, day, disease, uniform, write)
-    enter(state, flows.infected, Stage.EXPOSED, day, disease, uniform, write)
+        into(state, ending if left == Stage.INFECTIOUS else flows.left[flows.stages == left], entered, day, disease, uniform)
+    into(state, flows.infected, Stage.EXPOSED, day, disease, uniform)
     state.infected[flows.infected] = day
     return deaths
 
 
-def enter(
-    state: EpidemicState, agents: Ints, stage: Stage, day: int, disease: Disease, uniform: Uniform, write: Write | None = None
-) -> None:
+def enter(state: EpidemicState, agents: Ints, stage: Stage, day: int, disease: Disease, uniform: Uniform) -> None:
     """These agents enter a stage at the end of ``day``; how long they will stay is drawn now."""
+    state.stage[agents] = stage
     duration = disease.duration(stage)
     if not duration.ends:
-        lasts = np.array([FOR_GOOD], np.int16)
+        state.until[agents] = FOR_GOOD
     elif duration.drawn:
-        lasts = np.minimum(day + duration.lengths(uniform(LENGTH, agents)), FOR_GOOD - 1).astype(np.int16)
+        state.until[agents] = np.minimum(day + duration.lengths(uniform(LENGTH, agents)), FOR_GOOD - 1)
     else:
-        lasts = np.array([day + int(duration.days)], np.int16)
-    (write or _written)(agents, lasts, int(stage), state.stage, state.until)
-
-
-def _written(agents: Ints, lasts: NDArray[np.int16], entered: int, stage: NDArray[np.uint8], until: NDArray[np.int16]) -> None:
-    stage[agents] = entered
-    until[agents] = lasts
+        state.until[agents] = day + int(duration.days)
 
 
 def draws(randomness: Randomness, tick: int) -> Uniform:

@@ -11,13 +11,14 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sociarium.cli import watch
+from sociarium.cli import forecasts, watch
 from sociarium.cli.console import complain, emit_json, finite, say
 from sociarium.kernel.errors import BudgetSpent, Interrupted, ModelError, SociariumError, UsageError
 from sociarium.lab import running
 from sociarium.lab.running import Finished, Options
 from sociarium.lab.scenario import Scenario, parse_settings, read_settings
 from sociarium.models.budget import BudgetLimits
+from sociarium.models.forecast import Forecast
 from sociarium.record.run import RunRecord
 from sociarium.scenarios import catalogue
 
@@ -30,6 +31,13 @@ class Shown:
 
     quiet: Annotated[bool, Parameter(negative=(), help="only what came of it, not the run as it goes on")] = False
     json: Annotated[bool, Parameter(negative=(), help="machine-readable output")] = False
+
+
+@dataclass
+class ShownBefore(Shown):
+    """And what is said before."""
+
+    forecast: Annotated[bool, Parameter(negative=(), help="say before what it will cost, and after how far that was off")] = False
 
 
 Output = Annotated[Shown | None, Parameter(name="*")]
@@ -45,19 +53,22 @@ def run(
     replicates: Annotated[int, Parameter(help="runs with seeds seed, seed+1, …: one run is not a result")] = 1,
     out: Annotated[Path | None, Parameter(help="folder of the record (default: runs/SLUG-seed)")] = None,
     budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None,
-    shown: Output = None,
+    shown: Annotated[ShownBefore | None, Parameter(name="*")] = None,
 ) -> int:
     """Run a scenario, record it, and say what came of it."""
     if replicates < 1:
         raise UsageError(f"--replicates is {replicates}; it must be at least 1")
-    shown = shown or Shown()
+    shown = shown or ShownBefore()
     scenario = configured(slug, settings, config, model)
     folder = out or fresh(Path("runs"), f"{slug}-seed{seed}")
     seeds = list(range(seed, seed + replicates))
     folders = [folder] if replicates == 1 else [folder / f"seed-{number}" for number in seeds]
     limits = (budget or watch.BudgetFlags()).limits()
     watcher = watch.Watcher(scenario, quiet=shown.json or shown.quiet, several=replicates > 1)
-    finished = _watched(lambda: _all(scenario, seeds, folders, watcher, limits, folder), watcher, folders)
+    made = asyncio.run(forecasts.made(scenario, seed)) if shown.forecast else None
+    if made is not None and not (shown.json or shown.quiet):
+        forecasts.show(scenario, made)
+    finished = _watched(lambda: _all(scenario, seeds, folders, watcher, limits, made), watcher, folders)
     if shown.json:
         emit_json(finite({"scenario": slug, "runs": [_plain(f) for f in finished]}))
         return _verdict(finished)
@@ -118,16 +129,17 @@ def fresh(parent: Path, name: str) -> Path:
 
 
 async def _all(
-    scenario: Scenario, seeds: list[int], folders: list[Path], watcher: watch.Watcher, limits: BudgetLimits, folder: Path
+    scenario: Scenario, seeds: list[int], folders: list[Path], watcher: watch.Watcher, limits: BudgetLimits, made: Forecast | None
 ) -> list[Finished]:
     """All replicates at the same time, on the same models."""
     shared = Options(budget=limits)
     await running.opened(scenario, shared)
-    watcher.announce(seeds, folder)
-    runs = [
-        running.start(scenario, seed, folder, watcher.options(seed, limits, shared.backends, signals=at == 0))
-        for at, (seed, folder) in enumerate(zip(seeds, folders, strict=True))
-    ]
+    watcher.announce(seeds, folders[0] if len(folders) == 1 else folders[0].parent)
+    runs: list[Awaitable[Finished]] = []
+    for at, (seed, folder) in enumerate(zip(seeds, folders, strict=True)):
+        options = watcher.options(seed, limits, shared.backends, signals=at == 0)
+        options.forecast = made
+        runs.append(running.start(scenario, seed, folder, options))
     try:
         return await together(runs)
     finally:

@@ -147,10 +147,26 @@ def summarise(scenario: Scenario, finished: list[Finished]) -> None:
         say(f"  {count:,} times: {reason}", style="yellow")
     for reason in sorted({one.summary.invalid for one in finished if one.summary.invalid}):
         say(f"INVALID: {reason}", style="bold red")
-    for line in cost_lines(finished):
+    for line in (*cost_lines(finished), *forecast_lines(finished)):
         say(line)
     if len(finished) == 1 and len(scenario.headline) and finished[0].last is not None and len(finished[0].last.ended) < 2:
         say("one run is not a result: --replicates 20 gives intervals", style="dim")
+
+
+def forecast_lines(finished: list[Finished]) -> list[str]:
+    """What was forecast of these runs, beside what came."""
+    lines: list[str] = []
+    for name in ("calls", "prompt_tokens", "completion_tokens", "money"):
+        told = [one.summary.forecast[name] for one in finished if name in one.summary.forecast]
+        if told:
+            scale, digits = (1e6, 4) if name == "money" else (1.0, 0)
+            actual = sum(one["actual"] for one in told) / len(told) / scale
+            bounds = f"{told[0]['low'] / scale:,.{digits}f} to {told[0]['high'] / scale:,.{digits}f}"
+            inside = sum(one["inside"] for one in told)
+            held = f"inside in {inside} of {len(told)} runs" if len(told) > 1 else ("inside" if inside else "outside")
+            what = "US dollars" if name == "money" else name.replace("_", " ")
+            lines.append(f"forecast: {told[0]['mean'] / scale:,.{digits}f} {what} ({bounds}); it took {actual:,.{digits}f}, {held}")
+    return lines
 
 
 def unanswered(finished: list[Finished]) -> str | None:

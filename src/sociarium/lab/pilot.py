@@ -47,8 +47,9 @@ class Pilot:
 
     runs: list[dict[str, int]] = field(default_factory=list[dict[str, int]])
     ticks: list[int] = field(default_factory=list[int])
-    examples: dict[str, tuple[Request, str]] = field(default_factory=dict[str, tuple[Request, str]])  # label -> request, route
-    costs: dict[str, Cost] = field(default_factory=dict[str, Cost])
+    examples: dict[str, tuple[Request, str, Usage]] = field(default_factory=dict[str, tuple[Request, str, Usage]])  # with route, scripted
+    costs: dict[str, Cost] = field(default_factory=dict[str, Cost])  # label -> one call, over all runs
+    sizes: list[dict[str, Cost]] = field(default_factory=list[dict[str, Cost]])  # the same in each run: prompts differ between runs, too
     horizon: int | None = None  # the most ticks a run can have
 
     @property
@@ -80,7 +81,7 @@ class _Listening:
 
     def _note(self, request: Request, address: Address, route: str, reply: Reply) -> None:
         self.counts[address.label] = self.counts.get(address.label, 0) + 1
-        self.pilot.examples.setdefault(address.label, (request, route))
+        self.pilot.examples.setdefault(address.label, (request, route, reply.usage))
         self.spent.setdefault(address.label, []).append(reply.usage)
 
 
@@ -101,26 +102,35 @@ async def pilot_of(scenario: Scenario, seed: int, *, runs: int = 5) -> Pilot:
         simulation.door = door
         pilot.ticks.append(await simulation.run())
         pilot.runs.append(door.counts)
+        pilot.sizes.append({label: _mean(usages) for label, usages in door.spent.items()})
         for label, usages in door.spent.items():
             spent.setdefault(label, []).extend(usages)
-    for label, usages in spent.items():
-        pilot.costs[label] = Cost(float(np.mean([u.prompt_tokens for u in usages])), float(np.mean([u.completion_tokens for u in usages])))
+    pilot.costs = {label: _mean(usages) for label, usages in spent.items()}
     return pilot
 
 
+def _mean(usages: Sequence[Usage]) -> Cost:
+    return Cost(float(np.mean([u.prompt_tokens for u in usages])), float(np.mean([u.completion_tokens for u in usages])))
+
+
 async def priced(pilot: Pilot, scenario: Scenario, seed: int, options: Options) -> dict[str, Cost]:
-    """Ask the real model one question of each kind: tokens, money and seconds. These calls are paid for."""
+    """Ask the real model one question of each kind: tokens, money and seconds. These calls are paid for.
+
+    The question is the first of its kind, and prompts grow: so its tokens say how many the real model makes of what the script
+    counted, and the usual prompt of the kind is taken from the pilots by that measure.
+    """
     backends = await opened(scenario, options)
     costs: dict[str, Cost] = {}
-    for number, (label, (request, route)) in enumerate(pilot.examples.items()):
+    for number, (label, (request, route, scripted)) in enumerate(pilot.examples.items()):
         began = perf_counter()
         try:
             reply = await backends[route].complete(request, draw(seed, Address(0, "forecast", 0, 0, "operator", label, number)))
         except CallFailed as failed:
             raise SociariumError(f"the model did not answer the forecast's question {label!r}: {failed}") from None
         used = reply.usage
+        usual = pilot.costs[label].prompt_tokens / scripted.prompt_tokens if scripted.prompt_tokens else 1.0
         money = float(used.money) or _price(used, backends[route].facts.prices)
-        costs[label] = Cost(used.prompt_tokens, used.completion_tokens, money, perf_counter() - began)
+        costs[label] = Cost(usual * used.prompt_tokens, used.completion_tokens, usual * money, perf_counter() - began)
     return costs
 
 
@@ -137,7 +147,10 @@ def forecast_of(pilot: Pilot, costs: Mapping[str, Cost] | None = None, *, confid
     given = costs or pilot.costs
     totals: dict[str, Interval] = {}
     for name in QUANTITIES if costs else QUANTITIES[:3]:
-        each = [sum(count * _unit(given[label], name) for label, count in run.items()) for run in pilot.runs]
+        each = [
+            sum(count * _unit(given[label], name) * _share(pilot, at, label, name) for label, count in run.items())
+            for at, run in enumerate(pilot.runs)
+        ]
         totals[name] = _next(np.array(each, np.float64), confidence)
         if pilot.early and pilot.horizon is not None:  # no pilot says how soon a real run ends: up to the horizon, at the dearest rate
             dearest = max(total / ticks for total, ticks in zip(each, pilot.ticks, strict=True))
@@ -146,11 +159,13 @@ def forecast_of(pilot: Pilot, costs: Mapping[str, Cost] | None = None, *, confid
     return Forecast(ticks, len(pilot.runs), confidence, totals)
 
 
-def told_after(forecast: Forecast, models: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The forecast beside what the run did spend (a service's summary)."""
-    actual = {name: float(models.get(name, 0)) for name in ("calls", "prompt_tokens", "completion_tokens")}
-    known = replace(forecast, totals={name: one for name, one in forecast.totals.items() if name in actual})
-    return known.error(actual)
+def _share(pilot: Pilot, run: int, label: str, name: str) -> float:
+    """How much more a call of this label took in one pilot run than in all: of what grows with tokens."""
+    if name == "calls" or not pilot.sizes:
+        return 1.0
+    own, usual = pilot.sizes[run][label], pilot.costs[label]
+    part = "completion_tokens" if name == "completion_tokens" else "prompt_tokens"
+    return _unit(own, part) / _unit(usual, part) if _unit(usual, part) > 0 else 1.0
 
 
 def _unit(cost: Cost, name: str) -> float:

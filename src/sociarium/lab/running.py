@@ -23,6 +23,7 @@ from sociarium.lab.summary import Summary
 from sociarium.models.backend import Backend
 from sociarium.models.backends.recorded import RecordedBackend
 from sociarium.models.budget import BudgetLimits
+from sociarium.models.forecast import Forecast, told_after
 from sociarium.models.opening import open_backend, prepared
 from sociarium.models.request import BackendFacts, Prices
 from sociarium.models.retry import RetryPolicy
@@ -52,6 +53,7 @@ class Options:
     on_built: Sequence[Callable[[Scenario, Simulation], None]] = ()
     handle_signals: bool = False
     interventions: Sequence[Intervention] = ()
+    forecast: Forecast | None = None  # of this run, made before it: kept in its manifest, and beside the truth in its summary
 
 
 @dataclass(slots=True)
@@ -75,6 +77,8 @@ async def start(scenario: Scenario, seed: int, folder: Path, options: Options | 
     models = {route: {"spec": scenario.routes()[route], "facts": asdict(backend.facts)} for route, backend in backends.items()}
     manifest = build_manifest(scenario.slug, scenario.parameters(), seed, models=models, prompts=scenario.prompt_digests())
     manifest |= {"budget": asdict(options.budget), "interventions": [asdict(i) for i in options.interventions]}
+    if options.forecast is not None:
+        manifest["forecast"] = options.forecast.plain()
     cadence = options.snapshot_every or scenario.cadence()
     record = RunRecord.create(folder, manifest, snapshot_every=cadence, digest_every=scenario.cadence())
     return await _carry_on(scenario, seed, record, backends, options)
@@ -253,6 +257,8 @@ async def _carry_on(
             summary.models = service.summary()
         if begin is not None or (earlier and record.mode == "resume"):
             summary.complete(totals(record.folder), used=record.mode == "resume")
+        if summary.models and (made := record.manifest.get("forecast")) is not None and record.mode != "replay":
+            summary.forecast = told_after(Forecast.from_plain(made), summary.models)
         summary.invalid = summary.too_few(scenario.least_good)
         if record.mode != "replay":
             record.set("summary", json.dumps(summary.plain()))

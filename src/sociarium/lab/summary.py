@@ -24,6 +24,7 @@ class Summary:
     events: dict[str, int] = field(default_factory=dict[str, int])
     reasons: dict[str, int] = field(default_factory=dict[str, int])  # why agent-turns did not end well, the first of them
     models: dict[str, Any] = field(default_factory=dict[str, Any])
+    forecast: dict[str, Any] = field(default_factory=dict[str, Any])  # what was forecast, where it was, beside what came
     last: TickRecord | None = None
     invalid: str | None = None  # why the run is no result
 
@@ -82,4 +83,5 @@ class Summary:
             "reasons": self.reasons,
             "measures": few,
             "models": self.models,
+            **({"forecast": self.forecast} if self.forecast else {}),
         }

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,12 +56,31 @@ class Forecast:
                 found[name] = {"actual": true, "error": relative, "inside": interval.low <= true <= interval.high}
         return found
 
+    def plain(self) -> dict[str, Any]:
+        """JSON-able form, as a run's manifest holds it; what is not known (a price) is None."""
+        totals = {name: {"mean": _known(one.mean), "low": _known(one.low), "high": _known(one.high)} for name, one in self.totals.items()}
+        return {"ticks": self.ticks, "seen": self.seen, "confidence": self.confidence, "totals": totals}
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> Forecast:
+        """What ``plain`` gave."""
+        totals = {name: Interval(_number(one["mean"]), _number(one["low"]), _number(one["high"])) for name, one in data["totals"].items()}
+        return cls(int(data["ticks"]), int(data["seen"]), float(data["confidence"]), totals)
+
     def lines(self) -> list[str]:
         """One line a quantity, for people."""
         share = f"{100 * self.confidence:g} % interval"
         return [
             f"{name.replace('_', ' ')}: {one.mean:,.0f} ({share} {one.low:,.0f} to {one.high:,.0f})" for name, one in self.totals.items()
         ]
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 def forecast(pilot: Mapping[str, ArrayLike], ticks: int, *, confidence: float = 0.95) -> Forecast:
@@ -83,6 +102,19 @@ def forecast(pilot: Mapping[str, ArrayLike], ticks: int, *, confidence: float = 
     if not all(np.isfinite(values).all() for values in series.values()):
         raise UsageError("A forecast cannot use values that are not finite.")
     return Forecast(ticks, seen, confidence, {name: total(values, ticks, confidence) for name, values in series.items()})
+
+
+def told_after(forecast: Forecast, models: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The forecast beside what the run did spend (a service's summary). A reply that was reused counts as a call, as in the pilots."""
+    actual = {name: float(models.get(name, 0)) for name in ("prompt_tokens", "completion_tokens")}
+    actual["calls"] = float(sum(models.get(name, 0) for name in ("calls", "cached", "shared", "replayed")))
+    actual["money"] = float(models.get("money_microdollars", 0))
+    known = {name: one for name, one in forecast.totals.items() if name in actual and one.mean == one.mean}
+    told = replace(forecast, totals=known).error(actual)
+    return {
+        name: {"mean": known[name].mean, "low": known[name].low, "high": known[name].high, "confidence": forecast.confidence, **one}
+        for name, one in told.items()
+    }
 
 
 def total(seen: Floats, ticks: int, confidence: float) -> Interval:

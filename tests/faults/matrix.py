@@ -256,8 +256,10 @@ def shown(kind: str, entry: dict[str, Any], kept: dict[tuple[Any, ...], str]) ->
 def counted(server: FaultyServer, played: Played) -> Iterator[str]:
     """Calls on the record are those that came to the server, and those that could not."""
     never = played.failed.get("connect_timeout", 0)
-    if played.attempts != server.arrived + never:
-        yield f"{played.attempts} calls are recorded; {server.arrived} came to the server and {never} got no connection"
+    # On a busy machine a time limit may pass before the question has come to the server: more time-outs than were injected.
+    late = max(0, played.failed.get("read_timeout", 0) - server.injected().get("read_timeout", 0))
+    if not server.arrived + never <= played.attempts <= server.arrived + never + late:
+        yield f"{played.attempts} calls are recorded; {server.arrived} came to the server, {never} got no connection, {late} came late"
     if played.case.rate == 1.0 and played.case.kind == "connect_timeout" and (server.arrived or not never):
         yield "a server that is away was reached"
     if played.case.rate >= 0.1 and not played.injected and not never:

@@ -1,0 +1,1 @@
+"""Predators, prey and grass on a grid."""

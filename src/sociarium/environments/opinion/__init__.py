@@ -1,0 +1,1 @@
+"""Opinion dynamics: DeGroot, Friedkin and Johnsen, bounded confidence, Deffuant, voters; as pure functions and as an environment."""

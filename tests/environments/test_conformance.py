@@ -10,12 +10,16 @@ import pytest
 from sociarium.environments.commons.commons import Commons, CommonsRules
 from sociarium.environments.conversation.conversation import Conversation
 from sociarium.environments.conversation.rules import Opening, TalkRules
+from sociarium.environments.ecology.ecology import Ecology, EcologyRules
 from sociarium.environments.games.donor import DonorGame
 from sociarium.environments.games.guess import GuessAverage, GuessRules
 from sociarium.environments.games.matches import Matches, MatchRules
 from sociarium.environments.games.public_goods import GoodsRules, PublicGoods
 from sociarium.environments.games.rules import DonorRules
+from sociarium.environments.labour.labour import Labour, LabourRules
+from sociarium.environments.opinion.opinion import Model, Opinion, OpinionRules
 from sociarium.kernel.environment import Environment
+from sociarium.kernel.network import Network
 from sociarium.kernel.population import Population
 from sociarium.kernel.schedule import Rounds
 from sociarium.kernel.simulation import Simulation
@@ -59,6 +63,12 @@ def donor_rules(generations: int) -> DonorRules:
     return DonorRules(agents=6, rounds=4, generations=generations, punishment=True, refusal=True, error_rate=0.2)
 
 
+def in_threes(size: int) -> Network:
+    """Three agents after one another hear each other."""
+    first = np.arange(0, size, 3)
+    return Network.from_edges(size, [*first, *(first + 1)], [*(first + 1), *(first + 2)], mutual=True)
+
+
 BUILDS = {
     "commons": simulated(lambda: [Commons()], [Phase("harvest", "commons")], 5, lambda: people(12, 3)),
     "trash": simulated(
@@ -80,6 +90,19 @@ BUILDS = {
         )
         for meet in ("pairs", "shuffled", "everyone")
     },
+    **{
+        f"opinion by {model}": simulated(
+            lambda model=model: [Opinion(in_threes(12), OpinionRules(model, noise=0.1))], [Phase("talk", "opinion")], 5,
+            lambda: people(12, 4),
+        )
+        for model in Model
+    },
+    "labour": simulated(
+        lambda: [Labour(LabourRules(counties=2))], [Phase("month", "labour")], 5, lambda: people(12, 3, county=np.arange(12) % 2)
+    ),
+    "ecology": simulated(
+        lambda: [Ecology(EcologyRules(rows=3, columns=3, regrowth=4))], [Phase("day", "ecology")], 8, lambda: Ecology.population(3, 6, 3)
+    ),
 }  # fmt: skip
 
 

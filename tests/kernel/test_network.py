@@ -35,6 +35,8 @@ def test_as_networkx(drawn, mutual):
     values = np.arange(nodes) ** 2
     assert network.sums(values).tolist() == [sum(values[other] for other in graph[node]) for node in range(nodes)]
     assert network.reversed().reversed().targets.tolist() == network.targets.tolist()
+    grown = network.grown(nodes + 2)
+    assert (grown.nodes, grown.degrees().tolist()) == (nodes + 2, [*network.degrees().tolist(), 0, 0])
     assert network.in_degrees().tolist() == network.reversed().degrees().tolist()
     loaded = Network.load(network.state())
     assert loaded.degrees().tolist() == [len(graph[node]) for node in range(nodes)]

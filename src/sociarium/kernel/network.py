@@ -180,6 +180,11 @@ class Network:
     def reversed(self) -> Network:
         return Network.from_edges(self.nodes, self.targets, self.sources(), attributes=self.attributes)
 
+    def grown(self, nodes: int) -> Network:
+        """The same edges among more nodes; the new ones have none."""
+        starts = np.concatenate([self.starts, np.full(nodes - self.nodes, len(self), np.int64)])
+        return Network(starts, self.targets, self.attributes)
+
     def relabelled(self, labels: ArrayLike) -> Network:
         """The same graph where node i is called ``labels[i]``, a permutation: an order that keeps neighbours near makes gathers fast."""
         names = np.asarray(labels, np.int32)

@@ -26,7 +26,9 @@ class UnemploymentFit:
 def fit_unemployment(
     claims: ArrayLike, labour_force: ArrayLike, unemployment: ArrayLike, *, months: int = 2, level: float = 0.95
 ) -> UnemploymentFit:
-    """Least squares of u = sum_k slope_k * claims_(t-k) / labour force + intercept of the county, over all months and counties (extra ``lab``).
+    """Least squares of u = sum_k slope_k * claims_(t-k) / labour force + intercept of the county, over all months and counties.
+
+    Extra ``lab``.
 
     All arrays are (months, counties); ``labour_force`` may be (counties,). ``months``: how many months of claims count. Intervals use
     errors
@@ -46,7 +48,7 @@ def fit_unemployment(
     fit = models.OLS(wanted[months - 1 :].reshape(-1), design).fit(cov_type="HC1")
     bounds = np.asarray(fit.conf_int(1 - level), np.float64)
     intervals = [
-        Interval(float(value), float(low), float(high), level)
+        Interval(float(value), float(low), float(high), level, "least squares, HC1")
         for value, (low, high) in zip(np.asarray(fit.params, np.float64).tolist(), bounds.tolist(), strict=True)
     ]
     return UnemploymentFit(tuple(intervals[:months]), tuple(intervals[months:]), float(np.sqrt(fit.scale)))

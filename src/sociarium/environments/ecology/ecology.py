@@ -81,6 +81,7 @@ class Ecology(ColumnarEnvironment):
     alive: Mask
     wish: NDArray[np.int8]  # direction asked for in this tick, -1 for none
     prey: Mask  # which kind
+    placed: Mask  # whether it was given its field and energy
 
     def __init__(self, rules: EcologyRules | None = None, wording: EcologyWording | None = None) -> None:
         self.rules = rules or EcologyRules()
@@ -91,6 +92,7 @@ class Ecology(ColumnarEnvironment):
         self.group_cells = {"grass": Cells(np.int64, empty, (fields,)), "strides": both, "meals": both, "lost": whole, "given": whole}
         self.agent_cells = {
             "energy": whole, "field": whole, "alive": Cells(np.bool_), "wish": Cells(np.int8, -1), "prey": Cells(np.bool_),
+            "placed": Cells(np.bool_),
         }  # fmt: skip
 
     @staticmethod
@@ -168,12 +170,13 @@ class Ecology(ColumnarEnvironment):
         0)."""
         agents, groups = np.arange(len(self.energy)), self.world.groups
         group = self.group_of(agents)
-        count = lambda mask: np.bincount(group[mask], minlength=groups)  # noqa: E731
         energy = np.zeros(groups, np.int64)
         np.add.at(energy, group, self.energy)
         booked = self.given - self.strides @ np.array(self.rules.cost) + self.meals @ np.array(self.rules.meal) - self.lost
         return {
-            "predators": count(self.alive & ~self.prey), "prey": count(self.alive & self.prey), "grass": (self.grass == 0).sum(axis=1),
+            "predators": np.bincount(group[self.alive & ~self.prey], minlength=groups),
+            "prey": np.bincount(group[self.alive & self.prey], minlength=groups),
+            "grass": (self.grass == 0).sum(axis=1),
             "energy": energy, "missing": energy - booked,
         }  # fmt: skip
 
@@ -182,9 +185,9 @@ class Ecology(ColumnarEnvironment):
         population = self.world.population
         for kind in (PREDATOR, PREY):
             if kind not in population.tables:
-                raise UsageError(
-                    f"an ecology needs agents of the kinds {PREDATOR!r} and {PREY!r}, and {kind!r} is missing; a table may be empty"
-                )
+                raise UsageError(f"an ecology needs agents of the kinds {PREDATOR!r} and {PREY!r}, not only one; a table may be empty")
+        agents = agents[~self.placed[agents]]  # newcomers who begin a new group are announced twice
+        self.placed[agents] = True
         self.prey[agents] = np.isin(agents, population.ids(PREY, present=False))
         random = self.world.randomness.stream("ecology.start")
         kind = self.prey[agents].astype(np.int64)
@@ -209,7 +212,7 @@ class Ecology(ColumnarEnvironment):
         self.field[living] = self._beside(field, direction)[0]
         kind = self.prey[living].astype(np.int64)
         self.energy[living] -= np.array(self.rules.cost)[kind]
-        np.add.at(self.strides, (self.group_of(living), kind), 1)
+        self.strides += np.bincount(2 * self.group_of(living) + kind, minlength=2 * self.world.groups).reshape(-1, 2)
 
     def _graze(self, prey: Ints) -> None:
         place = self._place_of(prey)
@@ -218,7 +221,7 @@ class Ecology(ColumnarEnvironment):
         eater = prey[grown][first]
         self.energy[eater] += self.rules.meal[1]
         self.grass.reshape(-1)[place[grown][first]] = self.rules.regrowth
-        np.add.at(self.meals, (self.group_of(eater), 1), 1)
+        self.meals[:, 1] += np.bincount(self.group_of(eater), minlength=self.world.groups)
 
     def _hunt(self, living: Ints) -> None:
         """On each field hunters and prey stand in order of lot, and the first hunter takes the first prey, and so on."""
@@ -233,7 +236,7 @@ class Ecology(ColumnarEnvironment):
         self.energy[eaten] = 0
         self.alive[eaten] = False
         self.energy[eater] += self.rules.meal[0]
-        np.add.at(self.meals, (self.group_of(eater), 0), 1)
+        self.meals[:, 0] += np.bincount(self.group_of(eater), minlength=self.world.groups)
 
     def _queue(self, name: str, agents: Ints) -> tuple[Ints, Ints]:
         place = self._place_of(agents)

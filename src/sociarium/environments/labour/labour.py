@@ -47,7 +47,7 @@ class LabourRules:
 
     def __post_init__(self) -> None:
         if not 0 < self.wage <= MOST_WAGE or self.assets < 0 or not 0 <= self.adjustment < 1 or self.counties < 1 or not self.slopes:
-            raise UsageError("labour rules: wage above 0, assets 0 or more, adjustment from 0 to below 1, at least one county and coefficient")
+            raise UsageError("wage is above 0, assets 0 or more, adjustment from 0 to below 1; at least one county and coefficient")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,11 @@ class Labour(ColumnarEnvironment):
         ]
         return tuple(block for block in blocks if block.text)
 
-    @action("Decide about this month.", work=Flag(doc="whether you want to work"), consume=Number(0.0, 1.0, doc="share of what you own to
-    spend"))
+    @action(
+        "Decide about this month.",
+        work=Flag(doc="whether you want to work"),
+        consume=Number(0.0, 1.0, doc="share to spend of what you own"),
+    )
     def decide(self, turn: Turn, seen: Observations, table: ActionTable) -> Outcome:
         """Holds until decided otherwise. The last decision of a month counts."""
         self.willing[table.agents] = table["work"]
@@ -174,7 +177,7 @@ class Labour(ColumnarEnvironment):
         """What people begin with. ``wage`` and ``assets`` may be columns of the population (cents)."""
         population = self.world.population
         if (county := self._county(agents)).size and not 0 <= county.min() <= county.max() < self.rules.counties:
-            raise UsageError(f"the column county has values from {county.min()} to {county.max()}; there are {self.rules.counties} counties")
+            raise UsageError(f"county goes from {county.min()} to {county.max()}; there are {self.rules.counties} counties")
         factor = np.exp(self.rules.spread * self.world.randomness.stream("labour.wage").normal(agents) - self.rules.spread**2 / 2)
         own = {name: all(name in table for table in population) for name in ("wage", "assets")}
         wage = population.get(agents, "wage") if own["wage"] else np.rint(self.rules.wage * factor)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sociarium.kernel.errors import UsageError
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 PER_MILLE = 1000
 
@@ -60,8 +61,7 @@ def equal_shares(total: ArrayLike, group: Ints, groups: int) -> Ints:
     return part[group] + (rank < odd[group])
 
 
-def predicted_unemployment(claims: ArrayLike, labour_force: ArrayLike, slopes: Sequence[float], intercept: ArrayLike) ->
-NDArray[np.float64]:
+def predicted_unemployment(claims: ArrayLike, labour_force: ArrayLike, slopes: Sequence[float], intercept: ArrayLike) -> Floats:
     """u = sum_k slopes[k] * x_k + intercept of each county, kept from 0 to 1, where x_k are claims in the labour force of k months ago.
 
     ``claims``: (months back, counties), the present month first; ``labour_force``: (counties,).

@@ -16,7 +16,7 @@ from sociarium.environments.opinion.kernels import ONE, averages, confident_aver
 from sociarium.environments.wording import Wording
 from sociarium.kernel.actions import ActionTable, Number, action
 from sociarium.kernel.content import Block, Content, Layer
-from sociarium.kernel.environment import AgentIds, Events, Groups, Outcome
+from sociarium.kernel.environment import AgentIds, Events, Groups, Outcome, State
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.network import Network
 from sociarium.kernel.turn import Observations, Turn
@@ -93,8 +93,9 @@ class Opinion(ColumnarEnvironment):
 
     def begin(self, groups: Groups) -> None:
         population = self.world.population
-        if self.network.nodes != len(population):
+        if self.network.nodes != len(population) and len(groups) == self.world.groups:
             raise UsageError(f"the network has {self.network.nodes} nodes, the population {len(population)} agents; they must be as many")
+        self._make_room()
         if self.world.groups > 1:
             group = self.group_of(population.ids(present=False))
             if (group[self.network.sources()] != group[self.network.targets]).any():
@@ -102,6 +103,16 @@ class Opinion(ColumnarEnvironment):
         agents = self.agents_of(groups)
         self.held[agents] = self._first(agents)
         self.start[agents] = self.held[agents]
+
+    def admit(self, agents: AgentIds) -> None:
+        """Newcomers hear nobody, and nobody hears them."""
+        super().admit(agents)
+        self._make_room()
+        self.held[agents] = self.start[agents] = self._first(agents)
+
+    def load(self, state: State, groups: Groups | None = None) -> None:
+        super().load(state, groups)
+        self._make_room()
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:
         """opinion (own), heard (mean opinion of those it listens to; nan where there are none), listens (how many)."""
@@ -145,6 +156,10 @@ class Opinion(ColumnarEnvironment):
             mean = np.bincount(group, weights=opinion, minlength=size) / count
             variance = np.bincount(group, weights=(opinion - mean[group]) ** 2, minlength=size) / count
         return {"mean": mean, "variance": variance, "polarisation": 4 * variance}
+
+    def _make_room(self) -> None:
+        if self.network.nodes < len(self.held):
+            self.network = self.network.grown(len(self.held))
 
     def _going(self) -> NDArray[np.bool_]:
         """Who is present, in a group that goes on."""

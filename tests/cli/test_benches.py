@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sociarium.cli import bench, benches
-from sociarium.cli.benches import models, overhead, population, weight
+from sociarium.cli.benches import models, opinion, overhead, population, weight
 
 from .conftest import Cli
 
@@ -82,3 +82,10 @@ def test_a_bench_is_shown_as_a_table_and_as_json(cli: Cli, monkeypatch: pytest.M
     assert data["bench"] == "weight"
     assert data["rows"] == [{**row, "ratio": None}]
     assert bench.bench.__doc__
+
+
+def test_the_opinion_bench_stands_beside_others_on_the_same_graph() -> None:
+    rows = opinion.run(agents=2_000, repeats=1)
+    assert all(set(row) == COLUMNS for row in rows)
+    assert {row["reference_name"] for row in rows} == {"SciPy", "plain Numba", "NumPy"}
+    assert len(rows) == 10, "two models, two orders, beside all that there are"

@@ -14,7 +14,7 @@ from aiohttp import web
 from sociarium.kernel.content import Block, Layer, Trust, said
 from sociarium.kernel.errors import BudgetSpent, UsageError
 from sociarium.kernel.outcomes import Status
-from sociarium.kernel.protocols import Address
+from sociarium.kernel.protocols import Address, Usage
 from sociarium.models.backend import CallFailed
 from sociarium.models.backends.http_errors import retry_after
 from sociarium.models.backends.http_guard import allowed
@@ -221,6 +221,87 @@ async def test_messages_of_anthropic(serve):
     assert (reply.usage.prompt_tokens, reply.usage.cached_tokens, reply.usage.completion_tokens, reply.finish) == (13, 7, 3, "stop")
     with pytest.raises(CallFailed, match="log-probabilities"):
         await backend.complete(ask(kind="choose", options=("a", "b")), None)
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 20, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 16},
+          "completion_tokens_details": {"reasoning_tokens": 5}}, Usage(1, 20, 16, 9, reasoning_tokens=5)),  # OpenAI
+        ({"prompt_tokens": 20, "completion_tokens": 9, "total_tokens": 29, "prompt_tokens_details": None}, Usage(1, 20, 0, 9)),  # vLLM
+        ({"prompt_tokens": 20, "completion_tokens": 9, "prompt_cache_hit_tokens": 12, "prompt_cache_miss_tokens": 8}, Usage(1, 20, 12, 9)),
+        ({"prompt_tokens": 20, "completion_tokens": 9, "cached_tokens": 7}, Usage(1, 20, 7, 9)),  # Moonshot
+        ({"prompt_tokens": 20, "completion_tokens": 9, "total_tokens": 40, "completion_tokens_details": {"reasoning_tokens": 11}},
+         Usage(1, 20, 0, 20, reasoning_tokens=11)),  # xAI leaves reasoning out of the completion
+        ({"prompt_tokens": 20, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 99}}, Usage(1, 20, 20, 9)),
+        ({"prompt_tokens": "many", "completion_tokens": -3, "completion_tokens_details": [1]}, Usage(1, 0, 0, 0)),
+    ],
+)  # fmt: skip
+async def test_tokens_are_counted_in_the_form_of_each_server(serve, usage, counted):
+    _, backend = await serve(lambda request, body: {**chat(), "usage": usage})
+    assert (await backend.complete(ask(), None)).usage == counted
+
+
+LAYERED = (
+    Block("Rules.", role="system", layer=Layer.SHARED),
+    Block("More rules.", role="system", layer=Layer.SHARED),
+    Block("You are Kate.", role="system", layer=Layer.STABLE),
+    Block("It is May."),
+)
+MARK = {"cache_control": {"type": "ephemeral"}}
+
+
+@pytest.mark.parametrize(("cache", "marks"), [("", (MARK, MARK)), ("&cache=shared", (MARK, {})), ("&cache=off", ({}, {}))])
+async def test_anthropic_is_told_where_rules_and_persona_end(serve, cache, marks):
+    server, backend = await serve(lambda r, b: {"content": [], "usage": {}}, f"&api=messages{cache}")
+    await backend.complete(Request(LAYERED), None)
+    body = server.seen[0][2]
+    rules, persona = {"type": "text", "text": "Rules.\n\nMore rules.\n\n"}, {"type": "text", "text": "You are Kate."}
+    assert body["system"] == [{**rules, **marks[0]}, {**persona, **marks[1]}]
+    assert body["messages"] == [{"role": "user", "content": "It is May."}]
+
+
+async def test_what_is_written_into_the_cache_of_anthropic_costs_a_quarter_more(serve):
+    used = {"input_tokens": 100, "cache_creation_input_tokens": 400, "output_tokens": 10, "output_tokens_details": {"thinking_tokens": 4}}
+    price = "&api=messages&price=2&price_cached=1&price_completion=10"
+    _, backend = await serve(lambda r, b: {"content": [{"type": "text", "text": "x"}], "usage": used}, price)
+    reply = await service(backend).ask(Request(LAYERED), WHERE)
+    assert (reply.usage.prompt_tokens, reply.usage.reasoning_tokens) == (500, 4)
+    assert reply.usage.money == 100 * 2 + 400 * 2 * 1.25 + 10 * 10
+
+
+def test_openai_is_told_which_requests_begin_alike(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+
+    def key(blocks, options=""):
+        backend = open_backend(f"openai:gpt-4o-mini{options}")
+        return json.loads(backend._shape.body(Request(blocks), None)[1]).get("prompt_cache_key")
+
+    other = (*LAYERED[:2], Block("You are Jack.", role="system", layer=Layer.STABLE), LAYERED[3])
+    assert key(LAYERED) == key((*LAYERED[:3], Block("It is June."))) != key(other)
+    assert key(LAYERED, "?cache=shared") == key(other, "?cache=shared")
+    assert key(LAYERED, "?cache=off") is key(LAYERED[3:]) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "sent"),
+    [
+        ("&schemas=object", "/v1/chat/completions", {"response_format": {"type": "json_object"}}),
+        ("&api=completions&schemas=send", "/v1/completions", {"response_format": {"type": "json_schema"}}),
+        ("&api=completions", "/v1/completions", {}),
+        ("&api=messages&schemas=send", "/v1/messages", {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}),
+    ],
+)
+async def test_a_schema_goes_out_in_the_form_that_was_asked_for(serve, options, path, sent):
+    answer = {"choices": [{"message": {"content": "1"}, "text": "1"}], "content": []}
+    server, backend = await serve(lambda request, body: answer, options)
+    await backend.complete(ask(schema=SCHEMA), None)
+    seen, _, body = server.seen[0]
+    assert seen == path
+    for name, value in sent.items():
+        assert {key: body[name][key] for key in value} == value
+    shown = json.dumps(body.get("messages", "")) + str(body.get("prompt", ""))
+    assert ("catch" in shown) is (not sent or options.endswith("object"))
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sociarium.cli.watch import cost_lines
 from sociarium.kernel.content import Block, Layer, Trust, said
 from sociarium.kernel.errors import ModelError
 from sociarium.kernel.outcomes import Status
@@ -237,3 +238,18 @@ async def test_a_run_on_the_served_real_model_has_the_digest_of_the_run_in_the_p
             await backend.close()
     assert outside.digest == inside.digest
     assert outside.summary.models["calls"] == inside.summary.models["calls"] > 0
+
+
+async def test_a_run_says_which_of_its_models_are_not_exact(tmp_path):
+    setting = {"pace": "brief", "max_rounds": 1, "embedder": "hashing"}
+    keeper = ScriptedBackend(lambda request, drawn: Reply(text="Ten."), exact=False)
+    async with await serve(keeper) as server:
+        options = Options()
+        game = catalogue.scenario("govsim").of(
+            {**setting, "model": f"{server.url}#scripted:scripted", "framework_model": "scripted:schema"}
+        )
+        finished = await start(game, 1, tmp_path / "run", options)
+        for backend in options.backends.values():
+            await backend.close()
+    assert finished.summary.models["inexact"] == [f"{server.url}#scripted:scripted"]
+    assert any("not exact" in line for line in cost_lines([finished]))

@@ -192,9 +192,11 @@ def cost_lines(finished: list[Finished]) -> list[str]:
     if not used:
         return []
     total = {key: sum(one.get(key, 0) for one in used) for key in COUNTED}
+    inexact = sorted({name for one in used for name in one.get("inexact", [])})
     reused = total["cached_tokens"] / total["prompt_tokens"] if total["prompt_tokens"] else 0.0
     return [
         f"model: {total['calls']:,} calls ({total['shared']:,} more shared, {total['cached']:,} more from the record)",
         f"tokens: {total['prompt_tokens']:,} read ({reused:.0%} of them reused), {total['completion_tokens']:,} generated; "
         f"cost ${total['money_microdollars'] / 1e6:.4f}",
+        *([f"not exact: {', '.join(inexact)}; the same run anew may get other replies, its replay gets these"] if inexact else []),
     ]

@@ -193,7 +193,7 @@ async def in_memory(scenario: Scenario, seed: int, options: Options | None = Non
     summary = _watch(simulation, options)
     ticks = await simulation.run()
     if isinstance(service := simulation.door, ModelService):
-        summary.models = service.summary()
+        summary.models = {**service.summary(), "inexact": _inexact(service)}
     return Finished(scenario, seed, None, ticks, "", summary, summary.last, simulation)
 
 
@@ -254,7 +254,7 @@ async def _carry_on(
         with _signals(simulation, service) if options.handle_signals else contextlib.nullcontext():
             ticks = await simulation.run()
         if service is not None:
-            summary.models = service.summary()
+            summary.models = {**service.summary(), "inexact": _inexact(service)}
         if begin is not None or (earlier and record.mode == "resume"):
             summary.complete(totals(record.folder), used=record.mode == "resume")
         if summary.models and (made := record.manifest.get("forecast")) is not None and record.mode != "replay":
@@ -292,6 +292,11 @@ def _service(backends: Mapping[str, Backend], journal: Journal, seed: int, optio
         retry=options.retry,
         concurrency=options.concurrency,
     )
+
+
+def _inexact(service: ModelService) -> list[str]:
+    """Models that may answer an equal request in another way when they are asked again."""
+    return sorted({backend.facts.name for backend in service.routes.values() if not backend.facts.exact})
 
 
 def _watch(simulation: Simulation, options: Options) -> Summary:

@@ -144,7 +144,7 @@ class Epidemic(Control):
         if len(protected):
             engine.people.trait[protected] += np.uint16(self.disease.ages)
         before = EpidemicState(self.day, self.stage, self.until, self.infected, self.deaths)
-        after, flows = engine.step(before, self._behaviour(), self.world.randomness, self.day)
+        after, flows = engine.step(before, self.behaviour(), self.world.randomness, self.day)
         self.deaths = after.deaths
         outcome = self.results()
         self.tests, self.tested = np.zeros_like(self.tests), self.tests
@@ -227,7 +227,7 @@ class Epidemic(Control):
         some = (values != NEVER) & (values != FOR_GOOD)
         return np.where(some, values + np.int16(days), values).astype(np.int16)
 
-    def _behaviour(self) -> Behaviour:
+    def behaviour(self) -> Behaviour:
         """Who takes part where today."""
         present = self._present()
         home, quarantine = self.at_home(), self.in_quarantine()
@@ -248,6 +248,13 @@ class Epidemic(Control):
             sends.append(_all([*both, *([] if self.rules.isolated_send else apart)]))
             receives.append(_all([*both, *apart]))
         return Behaviour(sends, receives)
+
+    def people(self) -> People:
+        """Age, area, vaccination and world of everyone, as the disease sees them today."""
+        age, area = self._class(self.rules.age, self.disease.ages), self._class(self.rules.area, self.disease.areas)
+        protected = self.protected if "vaccinate" in self.rules.actions else False
+        trait = self.disease.traits(age, area, protected).astype(np.uint16)
+        return People(trait, self.group_of(np.arange(len(self.stage))), self.world.groups)
 
     def _present(self) -> Mask | None:
         """Who is here and whose world goes on; None for everyone."""
@@ -335,11 +342,8 @@ class Epidemic(Control):
 
     def _ready(self) -> Engine:
         if self._engine is None:
-            agents = np.arange(len(self.stage))
-            age, area = self._class(self.rules.age, self.disease.ages), self._class(self.rules.area, self.disease.areas)
-            protected = self.protected if "vaccinate" in self.rules.actions else False
-            people = People(self.disease.traits(age, area, protected).astype(np.uint16), self.group_of(agents), self.world.groups)
-            self._engine = engine_for(people, self.disease, [grown(layer, len(agents)) for layer in self.layers], self.rules)
+            people = self.people()
+            self._engine = engine_for(people, self.disease, [grown(layer, len(self.stage)) for layer in self.layers], self.rules)
         return self._engine
 
     def _class(self, name: str, classes: int) -> Array:

@@ -63,7 +63,7 @@ class EpidemicModel:
         sampler = self.sampler if graded or smooth else hard
         share = values.get("initial", torch.full((len(seeds),), self.initial, dtype=torch.float64)).to(device)
         people = torch.arange(len(self.world.people), device=device)
-        drawn = TensorStream([Randomness(seed).stream(FIRST) for seed in seeds], device).uniform(people)
+        drawn = TensorStream([Randomness(seed).stream(FIRST, 0) for seed in seeds], device).uniform(people)
         first = sampler(share[:, None].expand_as(drawn), drawn)
         carried = smooth or (graded and (self.carried or share.requires_grad))
         draws = path.seeded(seeds, device)

@@ -1,0 +1,96 @@
+"""Clients and simulators beside one another: the same turns against the same server, each in an environment of its own.
+
+Prints one JSON line: turns a second and CPU milliseconds a turn, or why there is no figure. Environments are made once, in the folder
+given (default: ``benchmarks/peers/environments``), by pip from the package index. ``python benchmarks/peers/models.py --turns 500``.
+Not every peer of the field is here: those that ask no question before they have written code, or need a graphics card, are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from sociarium.testing.delayed_server import delayed_server
+
+HEAD = """
+import asyncio, json, sys, time
+base, turns, flight = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+TEXT = "Guess two thirds of the mean of all guesses, between 0 and 100. " * 9
+"""
+TAIL = """
+async def main():
+    async def worker(left):
+        while left:
+            left.pop()
+            await ask()
+    await asyncio.gather(*(worker([0]) for _ in range(flight)))
+    left = list(range(turns))
+    wall, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(worker(left) for _ in range(flight)))
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    sys.stdout.write("RESULT" + json.dumps({"turns_per_second": round(turns / wall, 1), "cpu_ms": round(1e3 * cpu / turns, 3)}) + "\\n")
+asyncio.run(main())
+"""
+PEERS = {
+    "httpx": """
+import httpx
+client = httpx.AsyncClient(limits=httpx.Limits(max_connections=None), timeout=60)
+async def ask():
+    body = {"model": "m", "messages": [{"role": "user", "content": TEXT}]}
+    (await client.post(base + "/chat/completions", json=body)).json()
+""",
+    "openai": """
+from openai import AsyncOpenAI
+client = AsyncOpenAI(base_url=base, api_key="none", max_retries=0)
+async def ask():
+    await client.chat.completions.create(model="m", messages=[{"role": "user", "content": TEXT}])
+""",
+    "aiohttp": """
+import aiohttp
+session = None
+async def ask():
+    global session
+    if session is None:
+        session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+    async with session.post(base + "/chat/completions", json={"model": "m", "messages": [{"role": "user", "content": TEXT}]}) as answer:
+        await answer.json()
+""",
+}
+
+
+def measured(peer: str, folder: Path, base: str, turns: int, flight: int) -> dict[str, object]:
+    """One peer's figures, or its error."""
+    place = folder / peer
+    python = place / "bin" / "python"
+    if not python.exists():
+        venv.create(place, with_pip=True)
+        installed = subprocess.run([python, "-m", "pip", "install", "-q", peer], capture_output=True, text=True, check=False)
+        if installed.returncode:
+            return {"error": f"does not install: {installed.stderr[-300:]}"}
+    command = [str(python), "-c", HEAD + PEERS[peer] + TAIL, base, str(turns), str(flight)]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    except subprocess.TimeoutExpired:
+        return {"error": "not done within 300 s"}
+    lines = [line for line in ran.stdout.splitlines() if line.startswith("RESULT")]
+    return json.loads(lines[0][6:]) if lines else {"error": ran.stderr[-300:]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=1000)
+    parser.add_argument("--flight", type=int, default=64, help="calls in flight")
+    parser.add_argument("--delay", type=float, default=0.05, help="seconds")
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "environments")
+    given = parser.parse_args()
+    with delayed_server("33.5", given.delay) as base:
+        found = {peer: measured(peer, given.folder, base, given.turns, given.flight) for peer in PEERS}
+    sys.stdout.write(json.dumps({"bench": "peers_models", "in_flight": given.flight, "turns": given.turns, "peers": found}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,8 @@ class Channel:
         self.batch = Batcher(backend, self.facts.parallel) if isinstance(backend, BatchBackend) else None
         # With batches, the next one fills while one runs.
         ceiling = self.facts.parallel * (1 if self.batch is None else 2) if concurrency is None else concurrency
-        self.limiter = Limiter(ceiling) if self.batch is None else Limiter(ceiling, start=ceiling, elastic=False)
+        searched = self.batch is None and not self.facts.gathers
+        self.limiter = Limiter(ceiling) if searched else Limiter(ceiling, start=ceiling, elastic=False)
 
     async def complete(self, request: Request, drawn: int | None, clock: Clock) -> Reply:
         """One attempt within the clock's time. Raises ``CallFailed``; a place in the limiter is the caller's to hold."""

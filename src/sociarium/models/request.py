@@ -174,6 +174,7 @@ class BackendFacts:
     seeds: bool = False
     context: int = 4096  # tokens
     parallel: int = 8  # calls in flight that it can use
+    gathers: bool = False  # it batches by itself what is in flight: all of ``parallel`` may go out at once, whatever a single one takes
     prices: Prices = Prices()
 
 

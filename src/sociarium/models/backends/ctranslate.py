@@ -24,7 +24,7 @@ from sociarium.models.request import Sampling
 BATCH = 32  # texts written together
 SPREAD = 12  # tokens by which prompts in one batch may differ: what is beyond the shortest is read token by token
 MEMORY = 1 << 30  # bytes of keys and values that one batch may hold
-SETTLE = 0.002  # seconds that a first text waits for others
+SETTLE = 0.004  # seconds without another text after which a batch starts
 
 
 @dataclass(slots=True, eq=False)
@@ -161,8 +161,8 @@ class CtranslateEngine:
         with self.changed:
             while not self.queue and not self.closed:
                 self.changed.wait()
-            if self.queue and isinstance(self.queue[0], Writing) and len(self.queue) < BATCH:
-                self.changed.wait(SETTLE)
+            while self.queue and isinstance(self.queue[0], Writing) and len(self.queue) < BATCH and self.changed.wait(SETTLE):
+                pass  # as long as others come
             if self.closed or not self.queue:
                 return None if self.closed else []
             jobs = fitting(self.queue, self.spread, MEMORY // self.bytes_a_token)

@@ -89,6 +89,7 @@ class LocalBackend:
             seeds=True,
             context=context,
             parallel=options.slots if folder is None else max(options.slots, GATHERED),
+            gathers=True,
         )
         batch = None if folder is None else CtranslateEngine(folder, threads=threads, context=context, exact=exact)
         return cls(facts, LlamaEngine(path, options), batch, everything=exact or engine == "ctranslate", fields=fields)

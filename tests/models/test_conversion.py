@@ -232,3 +232,25 @@ def test_requantised_weights_are_near_and_have_their_own_digest(tmp_path):
         assert difference < 0.15 and (difference == 0.0) == ("blk" not in name or "norm" in name)
     with pytest.raises(UsageError, match="q4_0"):
         gguf.requantised(path, "q2")
+
+
+async def test_a_requantised_file_is_another_model_on_both_engines(tmp_path):
+    pytest.importorskip("xllamacpp")
+    from sociarium.kernel.content import Block
+    from sociarium.models.opening import open_backend
+    from sociarium.models.request import Request, Sampling
+
+    path = tmp_path / "model.gguf"
+    write_model(path, "llama", kind="Q4_1")
+    blocks = (Block("ab"), Block("I will", role="assistant"))
+    digests = set()
+    for options in ("", "&weights=q8_0"):
+        backend = open_backend(f"local:{path}?context=128&slots=1{options}")
+        digests.add(backend.facts.digest)
+        choice = await backend.complete(Request(blocks, kind="choose", options=("go", "stay")), None)
+        assert sum(choice.probabilities) == pytest.approx(1) and choice.usage.cached_tokens == 0
+        drawn = await backend.complete(Request(blocks, sampling=Sampling(1.0, max_tokens=3)), 5)
+        assert drawn.usage.completion_tokens <= 3
+        assert backend.facts.engine["batches"].startswith("ctranslate2")
+        await backend.close()
+    assert len(digests) == 2

@@ -6,6 +6,7 @@ import json
 import math
 import threading
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,8 @@ from sociarium.models.backends.local import file_of, softmax
 from sociarium.models.backends.option_tree import log_likelihoods
 from sociarium.models.backends.prompt import messages_of
 from sociarium.models.backends.slots import Slots
-from sociarium.models.request import Reply, Request, Sampling
+from sociarium.models.channel import Channel
+from sociarium.models.request import BackendFacts, Reply, Request, Sampling
 from sociarium.models.schema import faults
 
 
@@ -202,3 +204,9 @@ def test_a_text_ends_before_its_stop_word_or_at_its_limit(pieces, stop, most):
     whole = b"".join(pieces[: job.tokens])
     assert bytes(job.written) == (whole.partition(stop)[0] if job.finish == "stop" else whole)
     assert (job.finish == "length") == (stop not in whole and job.tokens == most)
+
+
+@pytest.mark.parametrize("gathers, places", [(True, 64), (False, 32)])
+def test_an_engine_that_gathers_by_itself_gets_all_its_places_at_once(gathers, places):
+    facts = BackendFacts("x", "digest", parallel=64, gathers=gathers)
+    assert Channel(SimpleNamespace(facts=facts), None).limiter.places == places

@@ -51,7 +51,7 @@ async def measured(*, full: bool) -> Rows:
         for agents in (1, 8, 32, 256) if full else (1, 8, 32):
             rows += await bench.reading(agents)
             rows += await bench.writing(agents)
-        rows.append(gain("what a batch of 32 saves, a token", "alone", rows[3]["ours"], rows[5]["ours"]))
+        rows.append(gain("what a batch of 32 saves, a token", "alone", rows[1]["ours"], rows[5]["ours"]))
         for agents in (1, 8, 32) if full else (8,):
             rows += await bench.choosing(agents)
         rows += await bench.choosing_after_rules((1, 8, 64, 256) if full else (1, 16))

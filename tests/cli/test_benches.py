@@ -64,6 +64,13 @@ def test_the_population_bench_times_the_same_epidemic_and_counts_its_memory() ->
     assert 20 < peak["ours"] < 2000
 
 
+def test_the_median_is_of_rounds_in_which_everyone_takes_its_turn() -> None:
+    calls: list[str] = []
+    taken = population.timed({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=5, budget=60)
+    assert calls == ["a", "b"] * 6, "one round to warm up"
+    assert set(taken) == {"a", "b"}
+
+
 def test_a_bench_is_shown_as_a_table_and_as_json(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     row: dict[str, object] = {
         "case": "a",

@@ -40,10 +40,3 @@ def _shares(step: Step) -> np.ndarray:
     else:
         stage = held["state"].stage if "state" in held else np.asarray(held["stage"])
     return np.bincount(stage.astype(np.int64), minlength=4)[:4] / SIZE
-
-
-def test_the_median_is_of_rounds_in_which_everyone_takes_its_turn() -> None:
-    calls: list[str] = []
-    taken = speed.timed({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=5, budget=60)
-    assert calls == ["a", "b"] * 6, "one round to warm up"
-    assert set(taken) == {"a", "b"}

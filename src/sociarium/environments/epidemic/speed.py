@@ -7,8 +7,6 @@ with probability 1 - (1 - beta)^k. What is written by hand draws every change of
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,22 +46,6 @@ class Setting:
         network = random_network(size, CONTACTS, randomness.stream("graph"), threads=threads)
         drawn = randomness.stream("stages").uniform(np.arange(size))
         return cls(network, np.searchsorted(np.cumsum(SHARES[:3]), drawn, side="right").astype(np.uint8))
-
-
-def timed(steps: dict[str, Step], *, rounds: int, budget: float) -> dict[str, float]:
-    """Seconds a step: medians over rounds in which everyone takes its turn. Stops after ``budget`` seconds, but not before 3 rounds."""
-    for step in steps.values():
-        step()
-    taken: dict[str, list[float]] = {name: [] for name in steps}
-    begun = time.perf_counter()
-    for number in range(rounds):
-        for name, step in steps.items():
-            started = time.perf_counter()
-            step()
-            taken[name].append(time.perf_counter() - started)
-        if number >= 2 and time.perf_counter() - begun > budget:
-            break
-    return {name: statistics.median(values) for name, values in taken.items()}
 
 
 def ours(setting: Setting, method: str = "auto", threads: int = 1) -> Step:

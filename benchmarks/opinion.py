@@ -1,4 +1,4 @@
-"""What a round of rule agents costs, beside the same arithmetic by hand in NumPy. Prints JSON; ``sociarium bench opinion`` shows a table."""
+"""Opinion dynamics beside SciPy, NumPy and plain Numba. Prints JSON; ``sociarium bench opinion`` shows a table."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from sociarium.cli.console import finite
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--largest", type=int, default=opinion.SIZES[-1], help="most agents")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--agents", type=int, default=1_000_000)
+    parser.add_argument("--degree", type=int, default=10, help="how many each follows")
+    parser.add_argument("--repeats", type=int, default=9)
     given = parser.parse_args()
-    sizes = tuple(size for size in opinion.SIZES if size <= given.largest)
-    print(json.dumps(finite({"benchmark": "opinion", "cores": os.cpu_count(), "rows": opinion.run(sizes, given.repeats)})))
+    rows = opinion.run(given.agents, given.degree, given.repeats)
+    print(json.dumps(finite({"benchmark": "opinion", "cores": os.cpu_count(), "rows": rows})))
 
 
 if __name__ == "__main__":

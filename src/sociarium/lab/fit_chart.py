@@ -27,7 +27,7 @@ def fit_chart(report: FitReport, path: Path, *, title: str = "", unit: str = "pe
         figure = figures.Figure(figsize=(10.5, 3.9), layout="constrained")
         left, middle, right = figure.subplots(1, 3, width_ratios=[1.2, 1.25, 1])
         _scatter(left, report, unit)
-        _errors(middle, report)
+        _errors(middle, report, unit)
         _history(right, report)
         if title:
             figure.suptitle(title, x=0.01, ha="left", size=12, weight="bold")
@@ -53,7 +53,7 @@ def _scatter(axes: Any, report: FitReport, unit: str) -> None:
         axes.legend(loc="lower right", fontsize=7.5, handletextpad=0.2)
 
 
-def _errors(axes: Any, report: FitReport) -> None:
+def _errors(axes: Any, report: FitReport, unit: str) -> None:
     values = np.array([marginal.variation for marginal in report.marginals]) * 100
     for place, value in enumerate(values.tolist()):
         axes.plot([0, value], [place, place], color=COLOURS[place % len(COLOURS)], linewidth=3, solid_capstyle="butt")
@@ -65,7 +65,7 @@ def _errors(axes: Any, report: FitReport) -> None:
     axes.set_ylim(len(values) - 0.5, -0.5)
     axes.set_xlim(0, max(float(np.nanmax(values)) * 1.05, 1e-9))
     axes.set_title("Who would have to change")
-    axes.set_xlabel("% of people in another category than wanted")
+    axes.set_xlabel(f"% of {unit} in another category than wanted")
 
 
 def _history(axes: Any, report: FitReport) -> None:
@@ -78,5 +78,6 @@ def _history(axes: Any, report: FitReport) -> None:
     errors = np.maximum(np.array(report.history), 1e-16)
     axes.semilogy(steps, errors, color=COLOURS[0], linewidth=1.8, marker="o" if len(steps) < 30 else None, markersize=3.5)
     axes.set_ylabel("largest relative error")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     if not report.converged:
         axes.annotate("not converged", (0.97, 0.95), xycoords="axes fraction", ha="right", va="top", fontsize=8, color="#8A3B00")

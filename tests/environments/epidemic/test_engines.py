@@ -21,6 +21,7 @@ from sociarium.kernel.randomness import Randomness, Stream
 fast = pytest.importorskip("sociarium.environments.epidemic.fast", reason="needs the extra fast")
 kernels = pytest.importorskip("sociarium.environments.epidemic.kernels")
 numba = pytest.importorskip("numba")
+workshop = pytest.importorskip("sociarium.environments.epidemic.workshop")
 
 SEIRS = Disease.seirs(0.05, Duration(3, True), Duration(12, True), Duration(40, True))
 PUBLISHED = Disease()
@@ -104,9 +105,11 @@ def test_plain_and_compiled_days_have_the_bits_of_the_reference(kind: str, disea
 
 
 @pytest.mark.parametrize("method", ["push", "pull", "events"])
-def test_no_result_depends_on_the_number_of_threads(method: str) -> None:
-    size = 60_003  # above what is worth a second thread, and no multiple of eight
+def test_no_result_depends_on_the_number_of_threads(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workshop, "ALONE", 1000)
+    size = 40_003  # no multiple of eight
     people, layers = crowd(size, SEIRS), [Layer(name="friends", network=network(size, 6, 5))]
+    assert fast.FastEngine(people, SEIRS, layers, method=method, threads=3).workshop.threads == 3
     stories = [played(fast.FastEngine(people, SEIRS, layers, method=method, threads=n), SEIRS, people, 4, 1, True) for n in (1, 2, 3)]
     assert same(stories[0][0], stories[1][0])
     assert same(stories[0][0], stories[2][0])

@@ -19,7 +19,7 @@ Array = NDArray[Any]
 Graph = tuple[Array, Array]  # starts (int64), targets (int32)
 Got = TypeVar("Got")
 
-ALONE = 50_000  # with fewer agents than this, a second thread only costs
+ALONE = 200_000  # with fewer agents than this, a second thread only costs
 
 
 class Workshop:

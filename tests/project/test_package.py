@@ -22,7 +22,7 @@ import sociarium
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "sociarium"
 HEAVY = {"numpy", "pydantic", "polars", "aiohttp", "rich", "cyclopts"}
-HEAVY |= {"scipy", "statsmodels", "matplotlib", "numba", "networkx", "xllamacpp", "wordllama", "ctranslate2", "gguf"}
+HEAVY |= {"torch", "optuna", "scipy", "statsmodels", "matplotlib", "numba", "networkx", "xllamacpp", "wordllama", "ctranslate2", "gguf"}
 SCENARIOS = sorted(path for path in (PACKAGE / "scenarios").iterdir() if (path / "scenario.py").is_file())
 PROMPTS = sorted(PACKAGE.rglob("prompts/*.md"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

@@ -60,7 +60,7 @@ def series_panels(
         places[0].legend(loc="best", fontsize=8)
         if losses is not None:
             _losses(places[-1], losses)
-        heading = title + (f"\n{', '.join(told)}" if told else "")
+        heading = "\n".join([title, *("    ".join(told[k : k + 2]) for k in range(0, len(told), 2))])
         figure.suptitle(heading, x=0.01, ha="left", fontsize=11)
         _foot(
             figure,
@@ -82,7 +82,7 @@ def parting_curves(
 ) -> Path:
     """Two panels: each arm's (replicates, periods) with its band, and the paired difference of every arm from the first.
 
-    ``at``: the period from which arms may differ. The band of a difference is an interval of its mean over paired replicates.
+    ``at``: the last period that they share. The band of a difference is an interval of its mean over paired replicates.
     """
     if not 1 <= len(arms) <= len(COLOURS):
         raise UsageError(f"one picture shows 1 to {len(COLOURS)} arms, not {len(arms)}")
@@ -106,12 +106,12 @@ def parting_curves(
             )
         right.axhline(0, color=INK, linewidth=0.8)
         for axes, words in ((left, measure), (right, f"difference of {measure}")):
-            axes.axvline(at + 0.5, color=FAINT, linestyle=":", linewidth=1.4)
+            axes.axvline(at, color=FAINT, linestyle=":", linewidth=1.4)
             _finish(axes, words[:1].upper() + words[1:], words, period, base.shape[1])
         left.set_ylim(bottom=min(0.0, left.get_ylim()[0]))
         left.legend(loc="best", fontsize=8)
         if others:
-            right.legend(loc="best", fontsize=8)
+            right.legend(loc="best", fontsize=8, frameon=True, framealpha=0.9, edgecolor="none")
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         left_foot = f"Left: mean and middle {100 * level:g} % of {len(base)} replicates. "
         _foot(

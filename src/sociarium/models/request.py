@@ -123,6 +123,12 @@ class Reply:
     def good(self) -> bool:
         return self.status in (Status.OK, Status.REPAIRED)
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The value where it is an object and the reply is good; empty otherwise."""
+        value: Any = self.value
+        return cast("dict[str, Any]", value) if self.good and isinstance(value, dict) else {}
+
     def plain(self) -> dict[str, Any]:
         data: dict[str, Any] = {"status": self.status.name.lower(), "finish": self.finish}
         for name in ("text", "error", "model"):

@@ -68,11 +68,15 @@ class Memory(Component):
                 for who, memory in rules.memories(piece, row, names):
                     self.stream.append(who, self._scored(memory), time=piece.time, tick=piece.tick)
 
-    def remember(self, asking: Asking, memory: Memory_) -> None:
-        """Store for the agent whose turn it is. A probe leaves no memory."""
-        if not asking.probe:
-            turn = asking.turn
-            self.stream.append(np.array([asking.agent], np.int64), self._scored(memory), time=turn.time, tick=turn.tick)
+    def remember(self, asking: Asking, memory: Memory_, evidence: Ints | None = None) -> int:
+        """Store for the agent whose turn it is, drawn from ``evidence`` (rows), and give its row. A probe leaves no memory: -1."""
+        if asking.probe:
+            return -1
+        turn, row = asking.turn, len(self.stream)
+        self.stream.append(np.array([asking.agent], np.int64), self._scored(memory), time=turn.time, tick=turn.tick)
+        if evidence is not None:
+            self.stream.cite(row, evidence)
+        return row
 
     async def context(self, asking: Asking, focus: Focus) -> Content:
         rows = await self.recall(asking, focus)
@@ -111,15 +115,17 @@ class Memory(Component):
         rows = self.live(asking)
         return rows[np.isnan(self.stream["importance"][rows]) & (self.stream["kind"][rows] != Kind.CHAT)]
 
-    def shown(self, rows: Ints) -> Content:
-        """Memories as blocks: the engine's as a list, words of agents as theirs."""
+    def shown(self, rows: Ints, *, numbered: bool = False) -> Content:
+        """Memories as blocks: the engine's as a list, words of agents as theirs. ``numbered`` from 1, so that they can be cited."""
         blocks: list[Block] = []
         lines: list[str] = []
-        for row in rows:
+        for number, row in enumerate(rows, 1):
             text, author = str(self.stream["text"][row]), int(self.stream["author"][row])
             if author < 0:
-                lines.append(f"- {text}")
+                lines.append(f"{number}. {text}" if numbered else f"- {text}")
                 continue
+            if numbered:
+                lines.append(f"{number}.")
             if lines:
                 blocks.append(Block("\n".join(lines), origin=self.name))
             lines = []

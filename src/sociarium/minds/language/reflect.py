@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sociarium.kernel.content import Content
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.units import DAY
@@ -13,6 +16,8 @@ from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.retrieval import NEVER, Kind
 from sociarium.minds.language.stream import Memory as Remembered
 from sociarium.models.request import Reply, Sampling
+
+Ints = NDArray[np.int64]
 
 DAYS = 63.0  # how long a thought is kept (Piatti et al. 2024)
 
@@ -52,41 +57,63 @@ class Thinker(Component):
         given = self.mind.prompts[prompt]
         head = await asking.context(Focus(top=0), self.uses)
         reply: Reply = await asking.ask(label, (*head, *blocks), schema=given.reply, sampling=self.sampling)
-        value: Any = reply.value
-        if not reply.good or not isinstance(value, dict):
+        if not reply.fields:
             asking.trouble(reply, label)
             return None
-        return next(iter(cast("dict[str, Any]", value).values()), None)
+        return next(iter(reply.fields.values()))
 
-    def think_that(self, asking: Asking, thought: Any, importance: float | None = None) -> None:
-        """Remember the agent's own words as a thought."""
-        if isinstance(thought, str) and thought.strip():
-            until = NEVER if self.days is None else asking.turn.time + round(self.days * DAY)
-            self.memory.remember(asking, Remembered(Kind.THOUGHT, thought.strip(), importance, until_time=until, author=asking.agent))
+    def think_that(self, asking: Asking, thought: Any, importance: float | None = None, evidence: Ints | None = None) -> int:
+        """Remember the agent's own words as a thought, drawn from ``evidence``; its row, -1 where there is none."""
+        if not isinstance(thought, str) or not thought.strip():
+            return -1
+        until = NEVER if self.days is None else asking.turn.time + round(self.days * DAY)
+        thought = Remembered(Kind.THOUGHT, thought.strip(), importance, until_time=until, author=asking.agent)
+        return self.memory.remember(asking, thought, evidence)
 
 
 class Importance(Thinker):
     """Asks a score from 1 to 10 for each memory of the agent that has none. It comes before what retrieves."""
 
-    def __init__(self, *, name: str = "importance", prompt: str = "importance", **settings: Any) -> None:
+    def __init__(self, *, name: str = "importance", prompt: str = "importance", alike: bool = False, **settings: Any) -> None:
         super().__init__(name=name, **settings)
         self.prompt = prompt
+        self.alike = alike
 
     async def think(self, asking: Asking) -> None:
         if not self.due(asking):
             return
+        await self.score(asking)
+
+    async def score(self, asking: Asking) -> None:
+        """Ask for all scores that are missing, at once. A text that this agent has had a score for is worth the same again."""
         memory, prompt = self.memory, self.mind.prompts[self.prompt]
-        rows = memory.unscored_rows(asking)
+        rows = self._unlike(memory.unscored_rows(asking), asking)
+        if not len(rows):
+            return
         head = await asking.context(Focus(top=0), self.uses)
         asked = [(*head, *prompt.render(memory=memory.shown(rows[at : at + 1]))) for at in range(len(rows))]
         requests = [asking.request(blocks, schema=prompt.reply, sampling=self.sampling) for blocks in asked]
-        for row, reply in zip(rows, await asking.send_all(self.name, requests) if requests else [], strict=True):
-            value: Any = reply.value
-            score = cast("dict[str, Any]", value).get("importance") if isinstance(value, dict) else None
-            if reply.good and isinstance(score, int) and not isinstance(score, bool) and 1 <= score <= 10:
+        for row, reply in zip(rows, await asking.send_all(self.name, requests), strict=True):
+            score = reply.fields.get("importance")
+            if isinstance(score, int) and not isinstance(score, bool) and 1 <= score <= 10:
                 memory.stream.set("importance", row, score)
             else:
                 asking.trouble(reply, self.name)
+
+    def _unlike(self, rows: Ints, asking: Asking) -> Ints:
+        """Rows to ask about: those with a text of which the agent has no score yet, where ``alike`` lets scores be taken again."""
+        if not self.alike or not len(rows):
+            return rows
+        stream, known = self.memory.stream, self.memory.live(asking)
+        scored = known[~np.isnan(stream["importance"][known])]
+        worth = dict(zip(stream["text"][scored], stream["importance"][scored].tolist(), strict=True))
+        left: list[int] = []
+        for row in rows.tolist():
+            if (score := worth.get(stream["text"][row])) is None:
+                left.append(row)
+            else:
+                stream.set("importance", np.array([row]), score)
+        return np.array(left, np.int64)
 
 
 class Reflect(Thinker):

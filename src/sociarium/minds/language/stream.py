@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sociarium.kernel.errors import UsageError
 from sociarium.minds.language.retrieval import NEVER, Kind
 
 Ints = NDArray[np.int64]
@@ -56,6 +57,8 @@ class MemoryStream:
         self._texts: Array = np.empty(0, object)
         self._places: Ints = np.empty(0, np.int64)
         self._rows: dict[int, array[int]] = {}
+        self._evidence: dict[int, tuple[int, ...]] = {}  # rows that a thought was drawn from
+        self._depth: dict[int, int] = {}
 
     def __len__(self) -> int:
         return self.size
@@ -97,6 +100,24 @@ class MemoryStream:
         rows = self.of(agent)
         return rows[(self._columns["until_time"][rows] > time) & (self._columns["until_tick"][rows] >= tick)]
 
+    def cite(self, row: int, evidence: Ints) -> None:
+        """Note what a thought was drawn from: older memories of the same agent. Raises UsageError for any other."""
+        agents = self._columns["agent"]
+        cited = tuple(sorted(set(np.asarray(evidence, np.int64).tolist())))
+        if not 0 <= row < self.size or any(not 0 <= one < row or agents[one] != agents[row] for one in cited):
+            raise UsageError(f"memory {row} can be drawn from older memories of the same agent only, not from {list(cited)}")
+        if cited:
+            self._evidence[row] = cited
+            self._depth[row] = 1 + max(self.depth(one) for one in cited)
+
+    def evidence(self, row: int) -> Ints:
+        """The rows that a thought was drawn from, ascending; none of what was perceived."""
+        return np.array(self._evidence.get(row, ()), np.int64)
+
+    def depth(self, row: int) -> int:
+        """How many thoughts stand on one another below this one: 0 for what was perceived, 1 for what was drawn from that."""
+        return self._depth.get(row, 0)
+
     def set(self, name: str, rows: Ints, values: Any) -> None:
         """Write into rows of one agent."""
         self._columns[name][rows] = values
@@ -107,7 +128,10 @@ class MemoryStream:
 
     def state(self) -> dict[str, Any]:
         order = self.ordered()
-        return {name: self[name][order] for name in (*COLUMNS, "text")}
+        place = np.empty(self.size, np.int64)
+        place[order] = np.arange(self.size)
+        drawn = sorted((int(place[row]), int(place[one])) for row, cited in self._evidence.items() for one in cited)
+        return {**{name: self[name][order] for name in (*COLUMNS, "text")}, "evidence": np.array(drawn, np.int64).reshape(-1, 2)}
 
     def load(self, state: Mapping[str, Any]) -> None:
         self.size = len(state["agent"]) if state else 0
@@ -118,6 +142,12 @@ class MemoryStream:
         self._rows = {}
         for row, agent in enumerate(self._columns["agent"].tolist()):
             self._rows.setdefault(agent, array("q")).append(row)
+        self._evidence, self._depth = {}, {}
+        drawn: dict[int, list[int]] = {}
+        for row, one in np.asarray(state["evidence"]).tolist() if state else ():
+            drawn.setdefault(row, []).append(one)
+        for row in sorted(drawn):
+            self.cite(row, np.array(drawn[row]))
 
     def _grow(self, size: int) -> None:
         room = len(self._texts)

@@ -22,6 +22,7 @@ VERBS = {  # verb -> where it lives, what it does
     "replicate": ("replicate:replicate", "Check a paper's claims: published, ours with interval, verdict."),
     "doctor": ("look:doctor", "Check a run folder against its checksums."),
     "bench": ("bench:bench", "Measure, beside the raw library in the same run."),
+    "qualify": ("qualify:qualify_model", "Measure a model as a sampler of people: a table, a report and a picture."),
     "serve-model": ("models:serve_model", "Serve a model over HTTP in the OpenAI shape."),
 }
 

@@ -18,6 +18,7 @@ from sociarium.kernel.extras import optional
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+LEAST_EXPECTED = 5.0  # counts of an option, below which it is taken together with others in a chi-square test
 CHUNK = 2_000_000  # resampled numbers held at once by a bootstrap
 
 
@@ -81,6 +82,35 @@ def share_interval(successes: int, trials: int, level: float = 0.95) -> Interval
     low = 0.0 if successes == 0 else centre - half
     high = 1.0 if successes == trials else centre + half
     return Interval(share, low, high, level, f"Wilson, {trials} trials")
+
+
+def exact_share_interval(successes: int, trials: int, level: float = 0.95) -> Interval:
+    """A share with the exact interval of Clopper and Pearson (1934): it covers at least ``level``, whatever the share is."""
+    _checked_level(level)
+    if trials < 1 or not 0 <= successes <= trials:
+        raise UsageError(f"{successes} successes in {trials} trials is no share; give 0 <= successes <= trials with at least one trial")
+    beta, tail = _stats().beta, (1 - level) / 2
+    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, trials - successes + 1))
+    high = 1.0 if successes == trials else float(beta.ppf(1 - tail, successes + 1, trials - successes))
+    return Interval(successes / trials, low, high, level, f"Clopper-Pearson, {trials} trials")
+
+
+def chi_square(counts: ArrayLike, shares: ArrayLike) -> float:
+    """The p-value of Pearson's test that counts were drawn by these shares. What is expected less than five times is taken together."""
+    seen, wanted = np.asarray(counts, np.float64), np.asarray(shares, np.float64)
+    if seen.shape != wanted.shape or seen.ndim != 1 or not seen.sum() > 0.0 or not abs(wanted.sum() - 1.0) < 1e-6:
+        raise UsageError("a chi-square test needs one share a count, summing to 1, and at least one count above 0")
+    wanted = wanted * seen.sum()
+    rare = wanted < LEAST_EXPECTED
+    if rare.any():
+        seen, wanted = np.append(seen[~rare], seen[rare].sum()), np.append(wanted[~rare], wanted[rare].sum())
+    possible = wanted > 0.0
+    if seen[~possible].any():
+        return 0.0
+    if possible.sum() < 2:
+        return 1.0
+    statistic = float(((seen - wanted)[possible] ** 2 / wanted[possible]).sum())
+    return float(_stats().chi2.sf(statistic, int(possible.sum()) - 1))
 
 
 def bootstrap_interval(values: ArrayLike, statistic: Any = np.mean, *, seed: int, resamples: int = 10_000, level: float = 0.95) -> Interval:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:  # for editors and type checkers: the same names
     from sociarium.kernel.turn import Phase, Turn
     from sociarium.lab.experiment import Experiment
     from sociarium.lab.scenario import Scenario
-    from sociarium.minds.archetype import ArchetypeMind
-    from sociarium.minds.distilled import DistilledMind
     from sociarium.minds.language.mind import LanguageMind
     from sociarium.minds.rule import RuleMind
     from sociarium.models.budget import BudgetLimits
@@ -40,14 +38,12 @@ _HOME: dict[str, str] = {  # public name -> module that defines it
     "Actions": "sociarium.kernel.actions",
     "Activity": "sociarium.kernel.schedule",
     "Hawkes": "sociarium.kernel.hawkes",
-    "ArchetypeMind": "sociarium.minds.archetype",
     "Block": "sociarium.kernel.content",
     "BudgetLimits": "sociarium.models.budget",
     "Calendar": "sociarium.kernel.schedule",
     "Choice": "sociarium.kernel.actions",
     "Column": "sociarium.kernel.population",
     "Content": "sociarium.kernel.content",
-    "DistilledMind": "sociarium.minds.distilled",
     "Environment": "sociarium.kernel.environment",
     "Events": "sociarium.kernel.environment",
     "Experiment": "sociarium.lab.experiment",
@@ -83,14 +79,12 @@ _HOME: dict[str, str] = {  # public name -> module that defines it
 __all__ = [
     "Actions",
     "Activity",
-    "ArchetypeMind",
     "Block",
     "BudgetLimits",
     "Calendar",
     "Choice",
     "Column",
     "Content",
-    "DistilledMind",
     "Environment",
     "Events",
     "Experiment",

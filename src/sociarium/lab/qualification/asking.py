@@ -76,7 +76,7 @@ class Asker:
         """Part after part, each at once."""
         heard, probes, effort = Heard(), self.probes, self.effort
         pairs = [
-            self.shares(f"pair:{at}", number, probes.pair(pair, words), pair.options)
+            self.shares(f"pair:{at}", number, probes.pair(pair, words), pair.options, anybody=probes.wording(pair.question))
             for at, pair in enumerate(probes.pairs)
             for number, words in enumerate((pair.high, pair.low))
         ]
@@ -101,11 +101,14 @@ class Asker:
         heard.repeats = await self.repeated()
         return heard
 
-    async def shares(self, asker: str, number: int, blocks: Content, options: Sequence[str]) -> list[float] | None:
-        """The distribution over options."""
+    async def shares(
+        self, asker: str, number: int, blocks: Content, options: Sequence[str], *, anybody: Content | None = None
+    ) -> list[float] | None:
+        """The distribution over options. ``anybody``: the same question to nobody in particular, whose likelihoods are subtracted, as
+        language minds do: else an option that is likely by its words alone hides every move."""
         address = replace(place(asker), number=number)
         if self.scores:
-            reply = await self.service.ask(Request(blocks, kind="choose", options=tuple(options)), address)
+            reply = await self.service.ask(Request(blocks, kind="choose", options=tuple(options), neutral=anybody), address)
             return list(reply.probabilities) if reply.good and len(reply.probabilities) == len(options) else None
         requests = [one_of(blocks, options)] * self.effort.shares
         replies = await self.service.ask_all(requests, replace(address, turn=number, number=0))

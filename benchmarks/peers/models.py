@@ -2,7 +2,8 @@
 
 Prints one JSON line: turns a second and CPU milliseconds a turn, or why there is no figure. Environments are made once, in the folder
 given (default: ``benchmarks/peers/environments``), by pip from the package index. ``python benchmarks/peers/models.py --turns 500``.
-Not every peer of the field is here: those that ask no question before they have written code, or need a graphics card, are left out.
+An agent of AgentScope answers one message; of mesa-llm it is the client that all its agents ask by. Peers that ask nothing before they have
+written code, or that make several calls a turn, are left out: their turns are other turns.
 """
 
 from __future__ import annotations
@@ -59,7 +60,29 @@ async def ask():
     async with session.post(base + "/chat/completions", json={"model": "m", "messages": [{"role": "user", "content": TEXT}]}) as answer:
         await answer.json()
 """,
+    "agentscope": """
+from agentscope.agent import Agent
+from agentscope.credential import OpenAICredential
+from agentscope.message import Msg, TextBlock
+from agentscope.model import OpenAIChatModel
+model = OpenAIChatModel(OpenAICredential(api_key="none", base_url=base), "m", stream=False)
+made = 0
+async def ask():
+    global made
+    made += 1
+    agent = Agent(f"guesser {made}", "You play a guessing game.", model)
+    await agent.reply(Msg(name="world", content=[TextBlock(text=TEXT)], role="user"))
+""",
+    "mesa-llm": """
+import os
+os.environ |= {"OPENAI_API_KEY": "none", "OPENAI_API_BASE": base}
+from mesa_llm.module_llm import ModuleLLM
+guesser = ModuleLLM("openai/m", system_prompt="You play a guessing game.")
+async def ask():
+    await guesser.agenerate(TEXT)
+""",
 }
+PINNED = {"agentscope": "agentscope==2.0.10", "mesa-llm": "mesa-llm==0.2.0"}  # whose interfaces change between versions
 
 
 def measured(peer: str, folder: Path, base: str, turns: int, flight: int) -> dict[str, object]:
@@ -68,7 +91,8 @@ def measured(peer: str, folder: Path, base: str, turns: int, flight: int) -> dic
     python = place / "bin" / "python"
     if not python.exists():
         venv.create(place, with_pip=True)
-        installed = subprocess.run([python, "-m", "pip", "install", "-q", peer], capture_output=True, text=True, check=False)
+        command = [str(python), "-m", "pip", "install", "-q", PINNED.get(peer, peer)]
+        installed = subprocess.run(command, capture_output=True, text=True, check=False)
         if installed.returncode:
             return {"error": f"does not install: {installed.stderr[-300:]}"}
     command = [str(python), "-c", HEAD + PEERS[peer] + TAIL, base, str(turns), str(flight)]
@@ -77,7 +101,7 @@ def measured(peer: str, folder: Path, base: str, turns: int, flight: int) -> dic
     except subprocess.TimeoutExpired:
         return {"error": "not done within 300 s"}
     lines = [line for line in ran.stdout.splitlines() if line.startswith("RESULT")]
-    return json.loads(lines[0][6:]) if lines else {"error": ran.stderr[-300:]}
+    return json.loads(lines[0][6:]) if lines else {"error": (ran.stderr or ran.stdout)[-300:]}
 
 
 def main() -> None:

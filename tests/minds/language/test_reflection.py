@@ -156,6 +156,6 @@ def test_keywords_find_memories_by_what_they_are_about_and_survive_another_order
     other, again = MemoryStream(), Keywords()
     state = keywords.state(stream)
     other.load(stream.state())
-    again.load(state, other)
+    again.load(state)
     assert again.about(1, ["ann"]).tolist() == [2, 3]
     assert again.about(0, ["inn"]).tolist() == [1]

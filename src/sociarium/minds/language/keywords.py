@@ -38,19 +38,21 @@ class Keywords:
         return np.array(sorted({row for word in words for row in own.get(word.strip().casefold(), ())}), np.int64)
 
     def state(self, stream: MemoryStream) -> dict[str, Any]:
-        """Pairs of a memory (in the order of the stream's state) and a word."""
+        """An agent, its memory (in the order of the stream's state) and a word, a row each."""
         place = np.empty(len(stream), np.int64)
         place[stream.ordered()] = np.arange(len(stream))
-        rows = sorted(self._words, key=lambda row: int(place[row]))
-        pairs = [(int(place[row]), word) for row in rows for word in self._words[row]]
-        words = np.empty(len(pairs), object)
-        words[:] = [word for _, word in pairs]
-        return {"memories": np.array([at for at, _ in pairs], np.int64), "words": words}
+        agents = stream["agent"]
+        tags = [(int(place[row]), int(agents[row]), word) for row, words in self._words.items() for word in words]
+        tags.sort(key=lambda tag: tag[0])
+        words = np.empty(len(tags), object)
+        words[:] = [word for _, _, word in tags]
+        numbers = np.array([tag[:2] for tag in tags], np.int64).reshape(-1, 2)
+        return {"memories": numbers[:, 0], "agents": numbers[:, 1], "words": words}
 
-    def load(self, state: Mapping[str, Any], stream: MemoryStream) -> None:
+    def load(self, state: Mapping[str, Any]) -> None:
         self._rows, self._words = {}, {}
-        tags: dict[int, list[str]] = {}
-        for row, word in zip(state["memories"], state["words"], strict=True) if state else ():
-            tags.setdefault(int(row), []).append(str(word))
-        for row, words in tags.items():
-            self.tag(int(stream["agent"][row]), row, words)
+        tags: dict[tuple[int, int], list[str]] = {}
+        for row, agent, word in zip(state["memories"], state["agents"], state["words"], strict=True) if state else ():
+            tags.setdefault((int(agent), int(row)), []).append(str(word))
+        for (agent, row), words in tags.items():
+            self.tag(agent, row, words)

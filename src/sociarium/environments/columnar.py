@@ -137,3 +137,13 @@ def positions(turn_agents: AgentIds, agents: AgentIds) -> Ints:
         return np.arange(len(agents), dtype=np.int64)
     order = np.argsort(turn_agents, kind="stable")
     return order[np.searchsorted(turn_agents, agents, sorter=order)]
+
+
+def ranks(keys: Ints) -> Ints:
+    """0, 1, 2, ... among the rows with the same key, in the order of rows."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(keys) else order
+    out = np.empty(len(keys), np.int64)
+    out[order] = np.arange(len(keys)) - np.repeat(first, np.diff(np.append(first, len(keys))))
+    return out

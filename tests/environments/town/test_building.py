@@ -30,8 +30,8 @@ def test_rooms_are_inside_walls_and_doors_lead_in():
     walls = {(x, y) for x in range(1, 6) for y in range(1, 6) if x in (1, 5) or y in (1, 5)} - {(3, 5)}
     assert {(x, y) for x in range(12) for y in range(9) if not town.walkable[town.tile(x, y)]} == walls | {(4, 4)}
     open_, shut = np.array([False]), np.array([True])
-    assert Ways(town).to_place(town.find("Shed/floor"), open_)[town.tile(0, 0)] < UNREACHED
-    assert Ways(town).to_place(town.find("Shed/floor/bench"), shut)[town.tile(0, 0)] == UNREACHED
+    assert Ways(town).field(town.find("Shed/floor"), open_)[town.tile(0, 0)] < UNREACHED
+    assert Ways(town).field(town.find("Shed/floor/bench"), shut)[town.tile(0, 0)] == UNREACHED
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,6 @@ def test_a_plan_is_read_from_a_file(tmp_path):
 def test_a_town_for_many_has_a_bed_for_each_and_a_way_to_it():
     town = terraces(100).map()
     beds = homes(town, 100)
-    shop = Ways(town).to_place(town.find("Shop 1/shop/counter"), np.zeros(0, np.bool_))
+    shop = Ways(town).field(town.find("Shop 1/shop/counter"), np.zeros(0, np.bool_))
     assert len(set(beds)) == 100
     assert (shop[[town.tiles(bed)[0] for bed in beds]] < UNREACHED).all()

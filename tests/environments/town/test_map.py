@@ -14,6 +14,7 @@ from sociarium.environments.town.map import Level, TownMap
 from sociarium.environments.town.paths import UNREACHED, Ways
 from sociarium.environments.town.perception import Points, in_sight
 from sociarium.kernel.errors import UsageError
+from sociarium.kernel.extras import Compiled
 
 OPEN = np.zeros(len(HAMLET.doors), np.bool_)
 
@@ -51,23 +52,32 @@ def test_an_object_that_cannot_be_stood_on_is_reached_from_beside():
 def test_fields_are_shortest_ways(place, shut):
     closed = np.full(len(HAMLET.doors), shut)
     barred = set(np.flatnonzero(np.isin(HAMLET.thing, HAMLET.doors)).tolist()) if shut else set()
-    field = Ways(HAMLET).to_place(place, closed)
+    field = Ways(HAMLET).field(place, closed)
     goals = set(HAMLET.tiles(place).tolist()) - barred
     for tile in np.flatnonzero(HAMLET.walkable).tolist():
         if tile not in barred:
             assert field[tile] == plain_distance(HAMLET, tile, goals, barred)
 
 
-def test_walkers_get_there_in_as_many_steps_as_the_field_says():
-    field = Ways(HAMLET).to_place(HAMLET.find("Inn/bar/counter"), OPEN)
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("shut", [False, True])
+def test_walkers_go_down_the_field_by_the_first_of_the_best_neighbours(shut, compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(Compiled, "available", staticmethod(lambda: False))
+    ways, closed = Ways(HAMLET), np.full(len(HAMLET.doors), shut)
     tiles = np.flatnonzero(HAMLET.walkable)
-    steps, at = field[tiles].astype(int), tiles.copy()
-    for step in range(steps.max()):
-        after = Ways(HAMLET).step(at, field)
-        assert np.isin(after - at, [0, *HAMLET.offsets.tolist()]).all()
-        assert HAMLET.walkable[after].all()
-        at = after
-        assert ((field[at] == 0) == (steps <= step + 1)).all()
+    doors = ways.doors(closed[None])[np.zeros(len(tiles), np.int64)]
+    for place in range(len(HAMLET)):
+        field, at = ways.field(place, closed), tiles.copy()
+        places = np.full(len(tiles), place)
+        assert (ways.reached(at, places, doors) == (field[at] < UNREACHED)).all()
+        for _ in range(200):
+            assert (ways.there(at, places, doors) == (field[at] == 0)).all()
+            options = field[at[:, None] + HAMLET.offsets]
+            best = options.argmin(axis=1)
+            expected = np.where(options.min(axis=1) < field[at], at + HAMLET.offsets[best], at)
+            at = ways.step(np.arange(len(tiles)), at, places, doors)
+            assert at.tolist() == expected.tolist()
 
 
 def test_objects_in_sight_are_those_near_in_the_same_room():

@@ -44,19 +44,19 @@ class Watch:
 def test_steps_are_to_free_neighbours_and_what_is_known_only_grows():
     simulation = hamlet(hours=1.0)
     town = simulation.world["town"]
-    before = {"tile": town.tile.copy(), "known": town.known.copy(), "moved": 0}
+    before = {"tile": town.tile.copy(), "known": town.known(np.arange(len(town.tile))), "moved": 0}
 
     def check(town, record):
         moved = town.tile - before["tile"]
         assert np.isin(moved, [0, *HAMLET.offsets.tolist()]).all()
         assert HAMLET.walkable[town.tile].all()
-        assert not (before["known"] & ~town.known).any()
-        before.update(tile=town.tile.copy(), known=town.known.copy(), moved=before["moved"] + np.count_nonzero(moved))
+        assert not (before["known"] & ~town.known(np.arange(len(town.tile)))).any()
+        before.update(tile=town.tile.copy(), known=town.known(np.arange(len(town.tile))), moved=before["moved"] + np.count_nonzero(moved))
 
     Watch(simulation, check)
     simulation.run_sync()
     assert before["moved"] > 200
-    assert town.known.any(axis=0).sum() > len(HAMLET) / 2
+    assert town.known(np.arange(len(town.tile))).any(axis=0).sum() > len(HAMLET) / 2
 
 
 def test_nobody_notices_through_walls_or_beyond_sight():
@@ -129,7 +129,8 @@ def test_a_closed_door_keeps_everyone_out_and_an_operator_may_open_it():
         simulation = hamlet(hours=1.0, rules=closed)
         simulation.interventions += interventions
         simulation.run_sync()
-        return simulation.world["town"].known[:, inside].sum()
+        town = simulation.world["town"]
+        return town.known(np.arange(len(town.tile)))[:, inside].sum()
 
     assert visited() == 0
     assert visited(Intervention(10, "town.set_door", {"place": "Inn/threshold/inn door", "to": "open"})) > 0

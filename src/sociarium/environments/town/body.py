@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sociarium.environments.columnar import Cells, ColumnarEnvironment
+from sociarium.environments.columnar import Cells, ColumnarEnvironment, ranks
 from sociarium.environments.conversation.chats import Chats
 from sociarium.environments.town.map import Level, TownMap
 from sociarium.environments.town.meeting import Meetings
-from sociarium.environments.town.paths import UNREACHED, Field, Ways
+from sociarium.environments.town.paths import Ways
 from sociarium.environments.town.perception import Points, in_sight
 from sociarium.environments.town.rules import TownRules, TownWording
 from sociarium.kernel.environment import AgentIds, Events, Groups, Outcome, State
@@ -44,7 +44,7 @@ class Body(ColumnarEnvironment):
     busy: Bools  # in a talk that has ended and takes its time, (agents,)
     noticed: Ints  # codes of events last noticed, newest first, (agents, retention)
     fresh: Ints  # codes of what it has newly noticed, (agents, attention)
-    known: Bools  # places it has seen, (agents, places)
+    seen_places: NDArray[np.uint8]  # places it has seen, a bit each: see ``known``, (agents, places / 8)
     state_of: Array  # what each object is like, (groups, objects) of str
     changes: Ints  # how often that changed, (groups, objects)
     shut: Bools  # doors that are closed, (groups, doors)
@@ -79,7 +79,7 @@ class Body(ColumnarEnvironment):
             "busy": Cells(np.bool_, False),
             "noticed": Cells(np.int64, NOBODY, (self.rules.retention,)),
             "fresh": Cells(np.int64, NOBODY, (self.rules.attention,)),
-            "known": Cells(np.bool_, False, (len(town),)),
+            "seen_places": Cells(np.uint8, 0, (-(-len(town) // 8),)),
         }
         if unknown := set(self.rules.doors) - {town.places.names[door] for door in town.doors}:
             raise UsageError(f"the map {town.name!r} has no door {sorted(unknown)[0]!r}")
@@ -98,11 +98,11 @@ class Body(ColumnarEnvironment):
         """At home, with nothing to do."""
         self._stirred = True
         homes = self._homes(agents)
-        for home in np.unique(homes).tolist():
-            if not 0 <= home < len(self.map):
-                raise UsageError(f"an agent's home is place {home}; the map {self.map.name!r} has places 0 to {len(self.map) - 1}")
-            tiles, there = self.map.tiles(home), agents[homes == home]
-            self.tile[there] = tiles[np.arange(len(there)) % len(tiles)]
+        wrong = homes[(homes < 0) | (homes >= len(self.map))]
+        if len(wrong):
+            raise UsageError(f"an agent's home is place {wrong[0]}; the map {self.map.name!r} has places 0 to {len(self.map) - 1}")
+        starts, standing = self.map.starts, self.map.standing[1]
+        self.tile[agents] = standing[starts[homes] + ranks(homes) % (starts[homes + 1] - starts[homes])]
         self.until[agents] = self.world.clock.time
         self._learn(agents)
 
@@ -163,48 +163,41 @@ class Body(ColumnarEnvironment):
         data = {"place": self.map.objects[at], "state": states}
         return Outcome([Events("changed", actors, data, "nobody", groups=groups)])
 
+    def known(self, agents: AgentIds) -> Bools:
+        """Which places each of these agents has seen, (agents, places)."""
+        return places_of(self.seen_places[agents], len(self.map))
+
     def _unreached(self, agents: AgentIds, places: Ints) -> Bools:
-        out = np.zeros(len(agents), np.bool_)
-        for mask, field in self._fields(agents, places):
-            out[mask] = field[self.tile[agents[mask]]] == UNREACHED
-        return out
+        return ~self.ways.reached(self.tile[agents], places, self._doors_of(agents))
+
+    def _doors_of(self, agents: AgentIds) -> Ints:
+        """The number of the arrangement of closed doors that each agent meets."""
+        return self.ways.doors(self.shut)[self.group_of(agents)]
 
     def _full(self, agents: AgentIds, places: Ints) -> Bools:
         """Objects with fewer free seats than there are newcomers in this batch: the first in the order of agents get them."""
         out = np.zeros(len(agents), np.bool_)
-        objects = self.map.levels[places] == Level.OBJECT
-        groups = self.group_of(agents)
-        pairs = np.unique(np.stack([groups[objects], places[objects]]), axis=1) if objects.any() else np.empty((2, 0), np.int64)
-        for group, place in pairs.T.tolist():
-            mine = np.flatnonzero(objects & (groups == group) & (places == place))
-            there = np.setdiff1d(self.using(np.array([group]), place), agents[mine])
-            free = max(0, int(self.map.seats[place]) - len(there))
-            out[mine[free:]] = True
+        rows = np.flatnonzero(self.map.levels[places] == Level.OBJECT)
+        if not len(rows):
+            return out
+        wanted = self.group_of(agents[rows]) * len(self.map) + places[rows]
+        everyone = self.world.awake()
+        held = np.where(self.target[everyone] >= 0, self.group_of(everyone) * len(self.map) + self.target[everyone], -1)
+        asked = np.full(len(self.world.population), -2)
+        asked[agents[rows]] = wanted
+        others = np.sort(held[held != asked[everyone]])  # who is there already needs no second seat
+        taken = np.searchsorted(others, wanted, side="right") - np.searchsorted(others, wanted)
+        out[rows] = ranks(wanted) >= self.map.seats[places[rows]] - taken
         return out
-
-    def _fields(self, agents: AgentIds, places: Ints) -> list[tuple[Bools, Field]]:
-        """Agents by where they go and which doors are shut for them, each with its field of steps."""
-        if not len(agents):
-            return []
-        groups = self.group_of(agents)
-        kinds, shut_of = np.unique(self.shut, axis=0, return_inverse=True)
-        keys = places * len(kinds) + shut_of.reshape(-1)[groups]
-        found: list[tuple[Bools, Field]] = []
-        for key in np.unique(keys).tolist():
-            found.append((keys == key, self.ways.to_place(key // len(kinds), kinds[key % len(kinds)])))
-        return found
 
     def _walk(self, agents: AgentIds) -> None:
         """Who is on the way goes a tile; who is there and came to a room may wander on in it."""
         going = agents[self.moving[agents] & ~self._talking(agents)]
         if not len(going):
             return
-        before = self.tile[going]
-        arrived = np.zeros(len(going), np.bool_)
-        for mask, field in self._fields(going, self.target[going]):
-            who = going[mask]
-            arrived[mask] = field[self.tile[who]] == 0
-            self.tile[who] = self.ways.step(self.tile[who], field)
+        before, places, doors = self.tile[going], self.target[going], self._doors_of(going)
+        arrived = self.ways.there(before, places, doors)
+        self.tile[going] = self.ways.step(going, before, places, doors)
         self._wander(going[arrived])
         moved = going[self.tile[going] != before]
         self._learn(moved)
@@ -219,8 +212,7 @@ class Body(ColumnarEnvironment):
         stream = self.world.randomness.stream("wander", self.world.clock.tick)
         onto = self.tile[agents] + self.map.offsets[stream.integers(0, 3, agents)]
         same = self.map.walkable[onto] & (self.map.arena[onto] == self.map.arena[self.tile[agents]])
-        for mask, field in self._fields(agents, self.target[agents]):
-            same[mask] &= field[onto[mask]] == 0
+        same &= self.ways.there(onto, self.target[agents], self._doors_of(agents))
         self.tile[agents] = np.where(same, onto, self.tile[agents])
         self.settle[agents] -= 1
 
@@ -230,10 +222,10 @@ class Body(ColumnarEnvironment):
             return
         tiles = self.tile[agents]
         arenas = self.map.arena[tiles]
-        self.known[agents, arenas] = True
-        self.known[agents, self.map.parents[arenas]] = True
         rows, things = self.map.seen_from(tiles, self.rules.vision)
-        self.known[agents[rows], things] = True
+        who = np.concatenate([agents, agents, agents[rows]])
+        places = np.concatenate([arenas, self.map.parents[arenas], things])
+        np.bitwise_or.at(self.seen_places, (who, places >> 3), (128 >> (places & 7)).astype(np.uint8))
 
     def _look(self, agents: AgentIds) -> None:
         """What each one notices now and has not noticed among its last ``retention`` events is fresh."""
@@ -294,3 +286,8 @@ class Body(ColumnarEnvironment):
             hours = self.rules.doors.get(self.map.places.names[door])
             shut[:, at] = hours is not None and not hours[0] <= hour < hours[1]
         return np.where(self.held[groups] == 0, shut, self.held[groups] == 2)
+
+
+def places_of(bits: NDArray[np.uint8], places: int) -> Bools:
+    """Which places are seen, (..., places), from their bits."""
+    return np.unpackbits(bits, axis=-1, count=places).view(np.bool_)

@@ -75,18 +75,15 @@ class TownMap:
         self.seats = np.array(places.seats, np.int64)
         self.doors = np.flatnonzero(np.array(places.doors, np.bool_))
         self.objects = np.flatnonzero(self.levels == Level.OBJECT)
-        self._standing = [self._stand(place) for place in range(len(self))]
-        self.middle = np.array([self._middle(place) for place in self.objects.tolist()], np.int64)  # a tile of each object
+        self.offsets: Ints = np.array([-self.stride, 1, self.stride, -1])  # to the neighbours of a tile: up, right, down, left
+        self.standing = self._stand()  # pairs (place, tile), by place and tile: where one stands to be there
+        self.starts = np.searchsorted(self.standing[0], np.arange(len(self) + 1))
+        self._codes = self.standing[0] * len(self.walkable) + self.standing[1]
         self._in_sight: dict[int, tuple[Ints, Ints]] = {}
 
     def __len__(self) -> int:
         """The number of places."""
         return len(self.places)
-
-    @property
-    def offsets(self) -> Ints:
-        """To the neighbours of a tile: up, right, down, left."""
-        return np.array([-self.stride, 1, self.stride, -1])
 
     def tile(self, x: int, y: int) -> int:
         return (y + 1) * self.stride + x + 1
@@ -116,15 +113,19 @@ class TownMap:
 
     def within(self, place: int) -> Ints:
         """The place and all places below it."""
-        inside = np.zeros(len(self), np.bool_)
-        inside[place] = True
-        for row in range(place + 1, len(self)):  # parents come first
-            inside[row] = self.parents[row] >= 0 and inside[self.parents[row]]
+        inside = np.arange(len(self)) == place
+        for _ in Level:  # the tree is no deeper
+            inside |= (self.parents >= 0) & inside[self.parents]
         return np.flatnonzero(inside)
 
     def tiles(self, place: int) -> Ints:
         """Where one stands to be at a place: walkable tiles of it, or, for an object that cannot be stood on, those beside it."""
-        return self._standing[place]
+        return self.standing[1][self.starts[place] : self.starts[place + 1]]
+
+    def stands(self, tiles: Ints, places: Ints) -> Bools:
+        """Whether each tile is one where one stands to be at the place beside it."""
+        codes = places * len(self.walkable) + tiles
+        return self._codes[np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)] == codes
 
     def seen_from(self, tiles: Ints, vision: int) -> tuple[Ints, Ints]:
         """Pairs (row of ``tiles``, place): the objects within ``vision`` tiles of each, in the same arena."""
@@ -152,21 +153,36 @@ class TownMap:
         order = np.argsort(at, kind="stable")
         return np.concatenate([[0], np.cumsum(np.bincount(at, minlength=len(self.walkable)))]), things[order]
 
-    def _middle(self, place: int) -> int:
-        tiles = np.flatnonzero(self.thing == place)
-        return int(tiles[len(tiles) // 2])
+    def _stand(self) -> tuple[Ints, Ints]:
+        """All pairs of a place and a tile where one stands to be there; sets ``middle``, a tile of each object."""
+        own = np.flatnonzero(self.arena >= 0)
+        under = np.flatnonzero(self.thing >= 0)
+        rooms = self.arena[own]
+        places = np.concatenate([self.parents[rooms], rooms, self.thing[under]])
+        tiles = np.concatenate([own, own, under])
+        order = np.lexsort((tiles, places))
+        places, tiles = places[order], tiles[order]
+        starts = np.searchsorted(places, np.arange(len(self) + 1))
+        if (bare := np.flatnonzero(np.diff(starts) == 0)).size:
+            raise UsageError(f"nobody can get to {self.address(int(bare[0]))!r} on the map {self.name!r}: it has no walkable tile")
+        self.middle: Ints = tiles[(starts[:-1] + np.diff(starts) // 2)[self.objects]]
+        free = self.walkable[tiles]
+        beside = [self._beside(place, tiles[starts[place] : starts[place + 1]]) for place in self._blocked(places[free])]
+        places = np.concatenate([places[free], *[np.full(len(found), place) for place, found in beside]])
+        tiles = np.concatenate([tiles[free], *[found for _, found in beside]])
+        order = np.lexsort((tiles, places))
+        return places[order], tiles[order]
 
-    def _stand(self, place: int) -> Ints:
-        rows = self.within(place)
-        mine = (np.isin(self.thing, rows) if self.levels[place] == Level.OBJECT else np.isin(self.arena, rows)).nonzero()[0]
-        standing = mine[self.walkable[mine]]
-        if not len(standing):
-            beside = np.unique((mine[:, None] + self.offsets).ravel())
-            same = self.arena[beside] == self.arena[mine[0]] if len(mine) else np.zeros(0, np.bool_)
-            standing = beside[self.walkable[beside] & same]
+    def _blocked(self, free: Ints) -> list[int]:
+        """Places without a walkable tile of their own."""
+        return np.setdiff1d(np.arange(len(self)), free).tolist()
+
+    def _beside(self, place: int, mine: Ints) -> tuple[int, Ints]:
+        beside = np.unique((mine[:, None] + self.offsets).ravel())
+        standing = beside[self.walkable[beside] & (self.arena[beside] == self.arena[mine[0]])]
         if not len(standing):
             raise UsageError(f"nobody can get to {self.address(place)!r} on the map {self.name!r}: it has no walkable tile")
-        return standing
+        return place, standing
 
     @classmethod
     def read(cls, path: Path) -> TownMap:

@@ -62,7 +62,7 @@ class Town(Body):
         return (over | stirred) & ~self._talking(agents)
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:
-        """x, y, place (the deepest it stands in), target, over (its activity is), minutes_left, asleep, activity, known (places); others,
+        """x, y, place (the deepest it stands in), target, over (its activity is), minutes_left, asleep, activity, known (places seen, a bit each: ``body.places_of``); others,
         others_activity and others_talk: whom it newly notices, (rows, attention), -1 where nobody; things and things_state the same
         of objects."""
         agents = turn.agents
@@ -89,7 +89,7 @@ class Town(Body):
             "things_state": np.where(things >= 0, self.state_of[groups[:, None], things], "")
             if len(self.map.objects)
             else things.astype(str),
-            "known": self.known[agents],
+            "known": self.seen_places[agents],
         }
 
     def describe(self, seen: Observations, row: int) -> Content:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sociarium.environments.columnar import names_of
+from sociarium.environments.town.body import places_of
 from sociarium.environments.town.map import TownMap
 from sociarium.environments.town.rules import TownWording
 from sociarium.kernel.content import Block, Content, said
@@ -39,7 +40,7 @@ def described(wording: TownWording, town: TownMap, population: Population, seen:
     if not others:
         blocks.append(Block(wording.say("alone", name=name), origin=origin))
     if over:
-        known = np.flatnonzero(columns["known"][row]).tolist()
+        known = np.flatnonzero(places_of(columns["known"][row], len(town))).tolist()
         listed = "; ".join(wording.say("place", number=place, address=town.address(place)) for place in known)
         blocks.append(Block(wording.say("places", name=name, places=listed), origin=origin))
     return tuple(block for block in blocks if block.text)

@@ -199,4 +199,6 @@ def test_the_stream_stays_in_columns_for_ten_thousand_agents_and_its_state_is_by
     again.load(state)
     assert again["tick"][again.of(9_999)].tolist() == list(range(20))
     assert all(np.array_equal(again.state()[name], state[name]) for name in state)
-    assert sum(stream[name].nbytes for name in state if name != "evidence") <= 80 * len(stream)
+    assert state["words"].tolist() == [f"month {tick}" for tick in range(20)]
+    assert list(again["text"]) == list(stream["text"][stream.ordered()])
+    assert sum(values.nbytes for name, values in stream.held().items()) <= 40 * len(stream) * 1.5

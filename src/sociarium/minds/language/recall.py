@@ -74,7 +74,7 @@ class Recall:
 
     def _answer(self, asks: Sequence[Ask], place: Callable[[Ask], Ints] | None, queries: Floats | None) -> None:
         relevant = queries is not None or (bool(self.rule.relevance_weight) and any(ask.queries for ask in asks))
-        places = np.concatenate([place(ask) for ask in asks]) if place is not None else self._places(asks) if relevant else None
+        places = np.concatenate([place(ask) for ask in asks]) if place is not None else self.places(np.concatenate([ask.rows for ask in asks])) if relevant else None
         if queries is None and relevant:
             queries = self._queries(asks)
         rows, counts = np.concatenate([ask.rows for ask in asks]), [len(ask.rows) for ask in asks]
@@ -85,14 +85,13 @@ class Recall:
         for number, ask in enumerate(asks):
             ask.found = rows[found.row(number)]
 
-    def _places(self, asks: Sequence[Ask]) -> Ints:
-        """Rows of the table of vectors, a memory each; those not embedded yet are, in one call."""
-        rows = np.concatenate([ask.rows for ask in asks])
-        place = self.stream.places[rows]
-        if len(missing := np.flatnonzero(place < 0)):
-            texts = [str(text) for text in self.stream["text"][rows[missing]]]
-            place[missing] = self.stream.places[rows[missing]] = self.vectors.exact(texts)
-        return place
+    def places(self, rows: Ints) -> Ints:
+        """Rows of the table of vectors, a memory each; texts that are not embedded yet are, in one call."""
+        numbers, places = self.stream.numbers[rows], self.stream.places
+        if (places[numbers] < 0).any():
+            missing = np.unique(numbers[places[numbers] < 0])
+            places[missing] = self.vectors.exact(self.stream["text"].of(missing))
+        return places[numbers]
 
     def _queries(self, asks: Sequence[Ask]) -> Floats:
         """(asks, alternatives, length); an ask with fewer repeats its first, which changes no maximum."""

@@ -1,0 +1,1 @@
+"""Places by their coordinates, trips that take time, and a choice of where to go that falls with distance."""

@@ -39,7 +39,9 @@ class Scale:
         answers = np.atleast_2d(np.asarray(given, np.int64))
         top = len(self.answers) - 1
         if answers.shape[1] != len(self.items) or answers.min(initial=0) < -1 or answers.max(initial=0) > top:
-            raise UsageError(f"the scale {self.name!r} takes {len(self.items)} answers from 0 to {top} a person (-1: none), not {given!r:.60}")
+            raise UsageError(
+                f"the scale {self.name!r} takes {len(self.items)} answers from 0 to {top} a person (-1: none), not {given!r:.60}"
+            )
         turned = np.isin(np.arange(1, len(self.items) + 1), list(self.reversed))
         sums = np.where(turned, top - answers, answers).sum(axis=1).astype(np.float64)
         sums[(answers < 0).any(axis=1)] = np.nan

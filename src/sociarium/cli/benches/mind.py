@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,19 +94,24 @@ def recalled(agents: int, memories: int) -> list[dict[str, Any]]:
     for begin in range(0, agents, size):
         part = asks[begin : begin + size]
         found: list[Ints] = []
-        timed = [(ours, lambda part=part: recall.answer(part)), (theirs, lambda part=part, found=found: found.extend(brute(recall, part)))]
-        for spent, work in timed if begin // size % 2 else timed[::-1]:
-            spent.append(_seconds(work) / len(part))
+        if begin // size % 2:
+            ours.append(_seconds(partial(recall.answer, part)) / len(part))
+        theirs.append(_seconds(partial(_extend, found, recall, part)) / len(part))
+        if not begin // size % 2:
+            ours.append(_seconds(partial(recall.answer, part)) / len(part))
         alike += sum(np.array_equal(ask.found, rows) for ask, rows in zip(part, found, strict=True))
     case = f"recall, {agents:,} agents with {memories:,} memories each"
-    text_bytes = 8 * 12 + LENGTH * 4
     return [
         _row(case, "ms an agent", 1e3 * statistics.median(ours), 1e3 * statistics.median(theirs), "NumPy, an agent at a time", 1.0),
         _row("answers that are the same", "share", alike / agents, 1.0, "NumPy, an agent at a time", None),
         _row("memory of the stream", "bytes a memory", taken / (agents * memories), None, "", None),
-        _row("memory of the stream", "kB an agent", taken / agents / 1e3, memories * text_bytes / 1e3, "columns of 8 bytes, vectors", None),
+        _row("memory of the stream", "kB an agent", taken / agents / 1e3, None, "", None),
         _row("memories noted", "ns a memory", 1e9 * filled / (agents * memories), None, "", None),
     ]
+
+
+def _extend(found: list[Ints], recall: Recall, asks: Sequence[Ask]) -> None:
+    found.extend(brute(recall, asks))
 
 
 def brute(recall: Recall, asks: Sequence[Ask]) -> list[Ints]:

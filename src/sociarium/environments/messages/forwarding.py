@@ -20,7 +20,8 @@ def forwarded(messages: Messages, turn: Turn, seen: Observations, chances: Seque
     for number, (text, chance) in enumerate(zip(messages.followed, chances, strict=True)):
         who = turn.agents[knows[:, number]]
         degrees = network.starts[who + 1] - network.starts[who]
-        edges = np.repeat(network.starts[who] - (np.cumsum(degrees) - degrees), degrees) + np.arange(degrees.sum())
+        before = np.repeat(network.starts[who] - (np.cumsum(degrees) - degrees), degrees)
+        edges = before + np.arange(len(before), dtype=np.int64)
         drawn = turn.random("forward").uniform(edges, number) < chance
         if drawn.any():
             actions.add(turn, "send", np.repeat(who, degrees)[drawn], to=network.targets[edges[drawn]], text=text)

@@ -58,9 +58,7 @@ class Messages(ColumnarEnvironment):
     violations: Ints  # an interceptor's counts of flagged messages by sender, (agents,)
     edge_violations: Ints  # and by edge of the network, (edges,)
 
-    def __init__(
-        self, network: Network, *, followed: Sequence[str] = (), shown: int = 8, wording: MessageWording | None = None
-    ) -> None:
+    def __init__(self, network: Network, *, followed: Sequence[str] = (), shown: int = 8, wording: MessageWording | None = None) -> None:
         if shown < 1:
             raise UsageError(f"Messages: shown is {shown}; at least one message must be read")
         self.network = network
@@ -99,8 +97,8 @@ class Messages(ColumnarEnvironment):
         self._make_room()
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:
-        """messages (how many were delivered for this tick); senders, (rows, shown), -1 where none, and texts, the newest last; knows, (rows,
-        followed)."""
+        """messages (how many were delivered for this tick); senders, (rows, shown), -1 where none, and texts, the newest last; knows,
+        (rows, followed)."""
         agents = turn.agents
         first, last = np.searchsorted(self._box.to, agents), np.searchsorted(self._box.to, agents, side="right")
         at = last[:, None] - self.shown + np.arange(self.shown)

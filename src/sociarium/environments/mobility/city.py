@@ -26,7 +26,7 @@ class City:
     def __post_init__(self) -> None:
         if self.at.shape != (len(self.kind), 2) or not np.isfinite(self.at).all():
             raise UsageError(f"a city of {len(self.kind)} places needs as many pairs of finite coordinates, not {self.at.shape}")
-        if len(self.kind) and not (0 <= self.kind.min() and self.kind.max() < len(self.kinds)):
+        if len(self.kind) and (self.kind.min() < 0 or self.kind.max() >= len(self.kinds)):
             raise UsageError(f"a place is of category {self.kind.max()}; this city has {', '.join(self.kinds)}")
 
     def __len__(self) -> int:

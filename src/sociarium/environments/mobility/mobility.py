@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -32,7 +32,7 @@ class MobilityRules:
 
     speed: float = 25.0
     detour: float = 1.3
-    gravity: GravityRules = GravityRules()
+    gravity: GravityRules = field(default_factory=GravityRules)
 
     def __post_init__(self) -> None:
         if not self.speed > 0 or not self.detour >= 1:

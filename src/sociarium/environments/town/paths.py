@@ -30,9 +30,9 @@ STAY = -1
 
 @dataclass(slots=True)
 class _Doors:
-    """One arrangement of shut doors: the tiles that can be walked on, the part of the map that each lies in, and the parts of each place."""
+    """One arrangement of shut doors: the tiles that can be walked on, the part of the map each lies in, and the parts of each place."""
 
-    open: Bools  # (tiles,)
+    open_: Bools  # (tiles,)
     part: Ints  # (tiles,): the lowest tile of the part; of no part: the number of tiles
     reach: Ints  # place * tiles + part, ascending
 
@@ -61,13 +61,17 @@ class Ways:
 
     def there(self, tiles: Ints, places: Ints, doors: Ints) -> Bools:
         """Who stands where one stands to be at the place; not in a closed door."""
-        return self.town.stands(tiles, places) & self._of(doors, tiles, lambda kept, at, _: kept.open[at], places)
+
+        def open_(kept: _Doors, at: Ints, to: Ints) -> Bools:
+            return kept.open_[at]
+
+        return self.town.stands(tiles, places) & self._of(doors, tiles, open_, places)
 
     def reached(self, tiles: Ints, places: Ints, doors: Ints) -> Bools:
         """From where there is a way to the place."""
 
         def asked(kept: _Doors, at: Ints, to: Ints) -> Bools:
-            codes = to * len(kept.open) + kept.part[at]
+            codes = to * len(kept.open_) + kept.part[at]
             found = np.searchsorted(kept.reach, codes)
             return kept.reach[np.minimum(found, len(kept.reach) - 1)] == codes if len(kept.reach) else np.zeros(len(at), np.bool_)
 
@@ -88,7 +92,7 @@ class Ways:
 
     def field(self, place: int, shut: Bools) -> Field:
         """Steps to a place from everywhere. ``shut``: which doors are closed, one an entry of ``town.doors``."""
-        return distances(self.town, self.town.tiles(place), self._doors[self._number(shut)].open)
+        return distances(self.town, self.town.tiles(place), self._doors[self._number(shut)].open_)
 
     def _number(self, shut: Bools) -> int:
         key = shut.tobytes()
@@ -113,13 +117,14 @@ class Ways:
         for number in np.unique(doors).tolist():
             mine = np.flatnonzero(doors == number)
             mine = mine[np.argsort(places[mine], kind="stable")]
-            self._way[walkers[mine]] = self._found(tiles[mine], places[mine], self._doors[number].open)
+            open_: Bools = self._doors[number].open_
+            self._way[walkers[mine]] = self._found(tiles[mine], places[mine], open_)
 
     def _found(self, tiles: Ints, places: Ints, open_: Bools) -> NDArray[np.int8]:
         """The next steps, (walkers, AHEAD), of walkers sorted by place."""
         way = np.full((len(tiles), AHEAD), STAY, np.int8)
         if Compiled.available():
-            _search(open_, self.town.offsets, self.town.starts, self.town.standing[1], places, tiles, *self._room, way)
+            _search(open_, self.town.offsets, self.town.starts, self.town.standing[1], places, tiles, self._room, way)
             return way
         for place in np.unique(places).tolist():
             mine = np.flatnonzero(places == place)
@@ -131,10 +136,11 @@ class Ways:
         return way
 
     @cached_property
-    def _room(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    def _room(self) -> NDArray[np.int32]:
         """What a search writes into: steps, walkers waiting on a tile, and the tiles in order of discovery."""
-        size = len(self.town.walkable)
-        return np.full(size, -1, np.int32), np.zeros(size, np.int32), np.empty(size, np.int32)
+        room = np.zeros((3, len(self.town.walkable)), np.int32)
+        room[0] = -1
+        return room
 
     def _make_room(self, size: int) -> None:
         more = size - len(self._tile)
@@ -194,11 +200,9 @@ def _once(tiles: Ints) -> Ints:
 
 
 @compiled(nogil=True)
-def _search(
-    open_: Array, offsets: Array, starts: Array, standing: Array, places: Array, tiles: Array, steps: Array, waiting: Array, queue: Array,
-    way: Array,
-) -> None:  # fmt: skip
+def _search(open_: Array, offsets: Array, starts: Array, standing: Array, places: Array, tiles: Array, room: Array, way: Array) -> None:
     """For each run of walkers to one place: search outwards from it until all of them are met, then go down from each."""
+    steps, waiting, queue = room[0], room[1], room[2]
     begin = 0
     while begin < len(places):
         end = begin

@@ -62,9 +62,9 @@ class Town(Body):
         return (over | stirred) & ~self._talking(agents)
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:
-        """x, y, place (the deepest it stands in), target, over (its activity is), minutes_left, asleep, activity, known (places seen, a bit each: ``body.places_of``); others,
-        others_activity and others_talk: whom it newly notices, (rows, attention), -1 where nobody; things and things_state the same
-        of objects."""
+        """x, y, place (the deepest it stands in), target, over (its activity is), minutes_left, asleep, activity; known: the places it has
+        seen, a bit each (``body.places_of``); others, others_activity and others_talk: whom it newly notices, (rows, attention), -1 where
+        nobody; things and things_state the same of objects."""
         agents = turn.agents
         x, y = self.map.xy(self.tile[agents])
         fresh = self.fresh[agents]

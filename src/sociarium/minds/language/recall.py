@@ -74,7 +74,13 @@ class Recall:
 
     def _answer(self, asks: Sequence[Ask], place: Callable[[Ask], Ints] | None, queries: Floats | None) -> None:
         relevant = queries is not None or (bool(self.rule.relevance_weight) and any(ask.queries for ask in asks))
-        places = np.concatenate([place(ask) for ask in asks]) if place is not None else self.places(np.concatenate([ask.rows for ask in asks])) if relevant else None
+        places = (
+            np.concatenate([place(ask) for ask in asks])
+            if place is not None
+            else self.places(np.concatenate([ask.rows for ask in asks]))
+            if relevant
+            else None
+        )
         if queries is None and relevant:
             queries = self._queries(asks)
         rows, counts = np.concatenate([ask.rows for ask in asks]), [len(ask.rows) for ask in asks]

@@ -7,7 +7,7 @@ agent's rows in their own order, and ``state`` gives all rows by agent, then in 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,14 +53,14 @@ class Memory:
 class Texts:
     """What memories say, by row: equal texts are kept once."""
 
-    def __init__(self, words: Sequence[str], numbers: NDArray[np.int32]) -> None:
+    def __init__(self, words: list[str], numbers: NDArray[np.int32]) -> None:
         self.words, self.numbers = words, numbers
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def __iter__(self) -> Iterator[str]:
-        return (self.words[number] for number in self.numbers.tolist())
+        return iter(self.of(self.numbers))
 
     def __getitem__(self, rows: Any) -> Any:
         """The text of one row, or an array of those of several."""

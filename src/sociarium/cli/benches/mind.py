@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sociarium.cli.console import emit_json, finite
 from sociarium.environments.town.building import homes, terraces
 from sociarium.environments.town.town import Town
 from sociarium.kernel.actions import Actions
@@ -51,7 +52,7 @@ def run(agents: int = 10_000, memories: int = 1_000, residents: int = 10_000, ti
 
 def report(rows: Sequence[dict[str, Any]]) -> None:
     """Rows to whoever started this process."""
-    sys.stdout.write(json.dumps(rows))
+    emit_json(finite(list(rows)))
 
 
 class Drawn:

@@ -233,4 +233,4 @@ def _peak() -> float:
 
 if __name__ == "__main__":
     measure = {"timing": timing, "memory": memory, "published": published, "tick": tick}[sys.argv[1]]
-    print(json.dumps(measure(int(sys.argv[2]))))
+    emit_json(finite(measure(int(sys.argv[2]))))

@@ -98,6 +98,17 @@ class Chat:
         return cls(**values)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """What was said in a talk: ``place`` counts the lines of the talk, ``hearers`` are all others in it."""
+
+    chat: int
+    place: int
+    speaker: int
+    hearers: tuple[int, ...]
+    text: str
+
+
 class Chats(Environment):
     """Talks by the id of one who began them (the first speaker's, unless another talk still has it), which names the lane too."""
 
@@ -108,6 +119,11 @@ class Chats(Environment):
         self.wording = wording or ChatWording()
         self.chats: dict[int, Chat] = {}
         self.of: dict[int, int] = {}  # agent -> its talk
+        self.lines: list[Line] = []  # of this tick, for environments that listen; no part of the state
+
+    def spoken(self) -> list[Line]:
+        """What has been said in this tick, by talk, then in order."""
+        return sorted(self.lines)
 
     def reset(self, world: World, groups: Groups) -> None:
         super().reset(world, groups)
@@ -201,6 +217,8 @@ class Chats(Environment):
             table.agents.tolist(), table["text"].tolist(), table["end"].tolist(), lanes.tolist(), strict=True
         ):
             chat = self.chats[lane]
+            others = tuple(member for member in chat.members if member != agent)
+            self.lines.append(Line(lane, len(chat.texts), agent, others, text))
             chat.speakers.append(agent)
             chat.texts.append(text)
             chat.over |= bool(end)
@@ -236,6 +254,7 @@ class Chats(Environment):
     def advance(self, to: int) -> Outcome | None:
         """Talks that were broken off end here; those that have ended are forgotten."""
         outcome = Outcome()
+        self.lines.clear()
         for number in sorted(n for n, chat in self.chats.items() if chat.over and chat.members):
             outcome.add(self._end(np.array(sorted(self.chats[number].members), np.int64)))
         for number in [n for n, chat in self.chats.items() if not chat.members]:

@@ -44,7 +44,12 @@ class Body(ColumnarEnvironment):
     busy: Bools  # in a talk that has ended and takes its time, (agents,)
     noticed: Ints  # codes of events last noticed, newest first, (agents, retention)
     fresh: Ints  # codes of what it has newly noticed, (agents, attention)
+<<<<<<< HEAD
     seen_places: NDArray[np.uint8]  # places it has seen, a bit each: see ``known``, (agents, places / 8)
+=======
+    told: Ints  # the tile that was last told of it, -1: none yet, (agents,)
+    known: Bools  # places it has seen, (agents, places)
+>>>>>>> 0290a0c (Generative agents: town, residents, grapevine, interviews, residents by rule)
     state_of: Array  # what each object is like, (groups, objects) of str
     changes: Ints  # how often that changed, (groups, objects)
     shut: Bools  # doors that are closed, (groups, doors)
@@ -79,7 +84,12 @@ class Body(ColumnarEnvironment):
             "busy": Cells(np.bool_, False),
             "noticed": Cells(np.int64, NOBODY, (self.rules.retention,)),
             "fresh": Cells(np.int64, NOBODY, (self.rules.attention,)),
+<<<<<<< HEAD
             "seen_places": Cells(np.uint8, 0, (-(-len(town) // 8),)),
+=======
+            "told": Cells(np.int64, -1),
+            "known": Cells(np.bool_, False, (len(town),)),
+>>>>>>> 0290a0c (Generative agents: town, residents, grapevine, interviews, residents by rule)
         }
         if unknown := set(self.rules.doors) - {town.places.names[door] for door in town.doors}:
             raise UsageError(f"the map {town.name!r} has no door {sorted(unknown)[0]!r}")
@@ -125,7 +135,16 @@ class Body(ColumnarEnvironment):
         for _ in range(self.rules.speed):
             self._walk(agents)
         self._look(agents)
-        return None
+        return self._tracked(agents) if self.rules.track and self.world.clock.tick % self.rules.track == 0 else None
+
+    def _tracked(self, agents: AgentIds) -> Outcome | None:
+        """Where those stand who have moved since that was last told: nobody hears of it, the record keeps it."""
+        moved = agents[self.tile[agents] != self.told[agents]]
+        if not len(moved):
+            return None
+        self.told[moved] = self.tile[moved]
+        x, y = self.map.xy(self.tile[moved])
+        return Outcome([Events("stood", moved, {"x": x, "y": y}, "nobody")])
 
     def state(self, groups: Groups | None = None) -> State:
         return {**super().state(groups), "meetings": self.meetings.state(None if groups is None else self.agents_of(groups))}

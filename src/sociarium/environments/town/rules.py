@@ -18,8 +18,9 @@ class TownRules:
     ``vision``: tiles; ``attention``: events noticed a step; ``retention``: events last noticed that are not noticed again.
     ``speed``: tiles a step. ``cooldown``: seconds before the same two talk again (800 steps of ten seconds). Nobody begins a talk in
     the hours ``quiet``.
-    ``wander``: steps that one who came to a room (not to an object) goes on in it, at most. ``doors``: when doors are open,
-    by name: hours from and to, (8, 20); all others are always open.
+    ``wander``: steps that one who came to a room (not to an object) goes on in it, at most. ``track``: where people stand is told in
+    events every so many steps, of those who have moved since; 0: never. ``doors``: when doors are open, by name: hours from and to,
+    (8, 20); all others are always open.
     """
 
     vision: int = 8
@@ -29,10 +30,11 @@ class TownRules:
     cooldown: int = 8000
     quiet: tuple[int, ...] = (23,)
     wander: int = 3
+    track: int = 0
     doors: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
 
     def __post_init__(self) -> None:
-        for name, low in {"vision": 1, "attention": 1, "retention": 1, "speed": 1, "cooldown": 0, "wander": 0}.items():
+        for name, low in {"vision": 1, "attention": 1, "retention": 1, "speed": 1, "cooldown": 0, "wander": 0, "track": 0}.items():
             if getattr(self, name) < low:
                 raise UsageError(f"TownRules: {name} is {getattr(self, name)}; it must be {low} or more")
         for name, (opens, closes) in self.doors.items():

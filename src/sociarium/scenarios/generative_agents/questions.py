@@ -1,0 +1,125 @@
+"""Questions whose answers are known from the town itself, not from anybody's memory: they tell which kind of memory is needed.
+
+``observation``: what one last saw somebody do; ``plan``: what one means to do at a time; ``inference``: at which two places one has
+seen somebody, which no single thing seen tells. ``awareness: FACT``: whether one knows of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sociarium.environments.columnar import names_of
+from sociarium.environments.conversation.grapevine import Grapevine
+from sociarium.environments.interview import Interview, Question
+from sociarium.environments.town.body import CODE, THINGS
+from sociarium.environments.town.town import Town
+from sociarium.kernel.actions import ActionTable, Text, action
+from sociarium.kernel.environment import AgentIds, Groups, Outcome, State
+from sociarium.kernel.turn import Observations, Turn
+from sociarium.kernel.world import World
+
+LONGEST = 2_000
+CLASSES = ("observation", "plan", "inference")
+Planned = Callable[[int, int], list[tuple[str, str]]]  # (agent, time) -> (clock, activity) of the day's plan
+
+
+class TownInterview(Interview):
+    """Keeps, apart from all minds, who has noticed whom in which room, and asks by that."""
+
+    def __init__(self, town: Town, grapevine: Grapevine, planned: Planned, each: int = 3) -> None:
+        super().__init__()
+        self.town, self.grapevine, self.planned, self.each = town, grapevine, planned, each
+        self.met: dict[tuple[int, int], list[int]] = {}  # (who, whom) -> rooms
+        self.claims: dict[str, NDArray[np.int64]] = {}  # by fact: (groups, 3) asked, claimed to know, claimed and had heard of it
+
+    def categories(self) -> list[str]:
+        return list(CLASSES)
+
+    def reset(self, world: World, groups: Groups) -> None:
+        super().reset(world, groups)
+        self.names = names_of(world.population, np.arange(len(world.population)))
+        for fact in self.grapevine.facts:
+            rows = self.claims.get(fact.name, np.zeros((0, 3), np.int64))
+            self.claims[fact.name] = np.concatenate([rows, np.zeros((world.groups - len(rows), 3), np.int64)])
+            self.claims[fact.name][groups] = 0
+        inside = set(np.flatnonzero(np.isin(world.population.get(world.population.ids(present=False), "group"), groups)).tolist())
+        self.met = {pair: rooms for pair, rooms in self.met.items() if pair[0] not in inside}
+
+    def advance(self, to: int) -> Outcome | None:
+        """After the town's own step: whom everybody newly notices."""
+        who, which = np.nonzero(self.town.fresh >= 0)
+        subjects = self.town.fresh[who, which] // CODE
+        for agent, other in zip(who[subjects < THINGS].tolist(), subjects[subjects < THINGS].tolist(), strict=True):
+            rooms = self.met.setdefault((agent, other), [])
+            room = int(self.town.map.arena[self.town.tile[agent]])
+            if room not in rooms:
+                rooms.append(room)
+        return None
+
+    def questions(self, agents: AgentIds) -> list[list[Question]]:
+        return [self._of(agent) for agent in agents.tolist()]
+
+    def _of(self, agent: int) -> list[Question]:
+        """Fewer where there is nothing to ask about."""
+        names = self.names
+        seen = [int(code) for code in self.town.noticed[agent] if 0 <= code < THINGS * CODE]
+        still = [code // CODE for code in seen if self.town.number[code // CODE] == code % CODE and self.town.activity[code // CODE]]
+        first = [
+            Question("observation", f"I saw {names[other]}, who was doing what?", (names[other], str(self.town.activity[other])))
+            for other in still[: self.each]
+        ]
+        plans = self.planned(agent, self.world.clock.time)
+        step = max(1, len(plans) // self.each)
+        second = [Question("plan", f"What is my plan for {clock}?", (activity,)) for clock, activity in plans[1::step][: self.each]]
+        several = [(whom, rooms) for (who, whom), rooms in sorted(self.met.items()) if who == agent and len(rooms) > 1]
+        third = [
+            Question("inference", f"At which different places can {names[whom]} be met?", tuple(map(self.town.map.address, rooms[:2])))
+            for whom, rooms in several[: self.each]
+        ]
+        return [*first, *second, *third, *(Question(f"awareness: {fact.name}", fact.question) for fact in self.grapevine.facts)]
+
+    @action("Answer the question.", text=Text(longest=LONGEST, doc="the answer"))
+    def answer(self, turn: Turn, seen: Observations, table: ActionTable) -> Outcome:
+        """As any interview does; and claims to know a fact are held against what has reached the agent."""
+        groups = self.world.population.get(table.agents, "group")
+        rows = {int(agent): row for row, agent in enumerate(turn.agents.tolist())}
+        for agent, text, group in zip(table.agents.tolist(), table["text"].tolist(), groups.tolist(), strict=True):
+            category = str(seen[self.name]["category"][rows[agent]])
+            for at, fact in enumerate(self.grapevine.facts):
+                if category == f"awareness: {fact.name}":
+                    says = str(text).strip().casefold().startswith("yes") or fact.said_in(str(text))
+                    self.claims[fact.name][group] += (1, says, says and self.grapevine.knows[agent, at])
+        return super().answer(turn, seen, table)
+
+    def measures(self) -> Mapping[str, Any]:
+        """Shares of right answers by class; ``hallucination``: claims to know of what never reached one, as a share of all asked;
+        ``known_FACT``: the share that says it knows, and was told."""
+        rows = np.sum(list(self.claims.values()), axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = {f"known_{name}": claims[:, 2] / claims[:, 0] for name, claims in self.claims.items()}
+            return {**super().measures(), "hallucination": (rows[:, 1] - rows[:, 2]) / rows[:, 0], **shares}
+
+    def state(self, groups: Groups | None = None) -> State:
+        kept = [(who, whom, room) for (who, whom), rooms in sorted(self.met.items()) for room in rooms if self._in(who, groups)]
+        part = slice(None) if groups is None else groups
+        claims = {name: rows[part].copy() for name, rows in self.claims.items()}
+        return {**super().state(groups), "met": np.array(kept, np.int64).reshape(-1, 3), "claims": claims}
+
+    def load(self, state: State, groups: Groups | None = None) -> None:
+        super().load(state, groups)
+        if not state:
+            return
+        self.met = {pair: rooms for pair, rooms in self.met.items() if not self._in(pair[0], groups)}
+        for who, whom, room in np.asarray(state["met"]).tolist():
+            self.met.setdefault((who, whom), []).append(room)
+        for name, rows in state["claims"].items():
+            self.claims[name][slice(None) if groups is None else groups] = rows
+
+    def _in(self, agent: int, groups: Groups | None) -> bool:
+        return groups is None or int(self.world.population.get(np.array([agent]), "group")[0]) in groups
+
+

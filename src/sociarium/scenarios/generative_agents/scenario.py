@@ -1,0 +1,128 @@
+"""Generative Agents: twenty-five people live two days in a small town; two facts go round, and one of them is a party."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from sociarium.environments.conversation.chats import ChatRules, Chats
+from sociarium.environments.conversation.grapevine import Grapevine
+from sociarium.environments.town.rules import TownRules
+from sociarium.environments.town.town import Town
+from sociarium.kernel.errors import UsageError
+from sociarium.kernel.schedule import Calendar
+from sociarium.kernel.simulation import Simulation
+from sociarium.kernel.turn import Phase, TurnKind
+from sociarium.kernel.units import HOUR, SECOND, seconds
+from sociarium.lab.scenario import Scenario
+from sociarium.minds.diary import Diary
+from sociarium.minds.gossip import Gossip
+from sociarium.minds.habits import Appointment, Habits, Manner
+from sociarium.scenarios.generative_agents import people
+from sociarium.scenarios.generative_agents.attendance import Attendance
+from sociarium.scenarios.generative_agents.questions import TownInterview
+
+PARTY = (24 + 17, 24 + 19)  # hours since the midnight before 13 February: the 14th, from five to seven
+STEPS_AN_HOUR = 360
+
+
+class GenerativeAgents(Scenario):
+    """A step is ten seconds, in which whoever is on the way walks a tile. Day 1 is 13 February."""
+
+    slug: ClassVar[str] = "generative-agents"
+    title: ClassVar[str] = "Generative agents in a town"
+    progress: ClassVar[tuple[str, ...]] = ("town.met", "chats.said", "grapevine.learned")
+    headline: ClassVar[tuple[str, ...]] = (
+        "grapevine.party", "grapevine.candidacy", "town.density", "town.talks", "town.asleep", "attendance.came",
+    )  # fmt: skip
+
+    hours: float = Field(48, gt=0, le=24 * 366, description="how long they are watched", json_schema_extra={"unit": "hours"})
+    start: float = Field(0, ge=0, lt=24, description="the hour of 13 February at which it begins", json_schema_extra={"unit": "hours"})
+    size: int = Field(25, ge=2, le=25, description="residents of a town: the first of those written for it")
+    towns: int = Field(1, ge=1, le=10_000, description="towns side by side: groups of one run")
+    residents: Literal["written", "gss"] = Field("written", description="gss: persons of a file of survey agents, with the written days")
+    gss_path: Path | None = Field(None, description="file of survey agents, for residents=gss")
+    sociability: float = Field(0.25, ge=0, le=1, description="without a model: the chance to speak to one who comes into sight")
+    pass_chance: float = Field(0.5, ge=0, le=1, description="without a model: the chance that a known fact is passed on in a talk")
+    come_chance: float = Field(0.7, ge=0, le=1, description="without a model: the chance to come to the party, for one who knows and is free")
+    vision: int = Field(8, ge=1, le=100, description="how far one sees", json_schema_extra={"unit": "tiles"})
+    attention: int = Field(8, ge=1, le=100, description="events noticed in a step; the released code has 3")
+    retention: int = Field(8, ge=1, le=100, description="events last noticed that are not noticed again; the released code has 5")
+    cooldown: int = Field(800, ge=0, description="steps before the same two talk again")
+    reflection: float = Field(150, gt=0, description="importance after which one reflects; the released residents have 250")
+    interview_hours: float = Field(
+        0, ge=0, description="hours between interviews, each a probe that changes nothing; 0: none", json_schema_extra={"unit": "hours"}
+    )
+    condition: Literal["full", "no reflection", "no reflection, no planning", "no memory"] = Field(
+        "full", description="what is remembered in interviews; the run itself is the same"
+    )
+    lies: bool = Field(False, description="without a model: everybody says in interviews that they know the news")
+
+    def total_ticks(self) -> int:
+        return -(-seconds(self.hours * 3600) // (10 * SECOND))
+
+    def cadence(self) -> int:
+        return STEPS_AN_HOUR
+
+    def build(self, seed: int) -> Simulation:
+        town, residents = people.town_map(), self.cast(seed)
+        chats = Chats(ChatRules())
+        first = {fact.name: [at for at, one in enumerate(residents) if fact.name in one.told] for fact in people.facts()}
+        grapevine = Grapevine(people.facts(), chats, first)
+        place = Town(town, self.rules(), chats=chats)
+        mind = self.mind(residents)
+        environments = [
+            chats, place, grapevine, Attendance(place, grapevine, 0, town.find("Lantern Café/café"), *(h * HOUR for h in PARTY)),
+            TownInterview(place, grapevine, mind.planned),
+        ]  # fmt: skip
+        schedule = Calendar(self.phases(), step=10 * SECOND, duration=seconds(self.hours * 3600), start=seconds(self.start * 3600))
+        return Simulation(people.population(town, residents, self.towns), environments, [mind], schedule, seed=seed)
+
+    def cast(self, seed: int) -> list[people.Resident]:
+        """Who lives here."""
+        if self.residents == "written":
+            return list(people.written()[: self.size])
+        if self.gss_path is None:
+            raise UsageError("residents=gss needs a file of survey agents: --set gss_path=FILE")
+        return people.surveyed(self.gss_path, self.size, seed)
+
+    def rules(self) -> TownRules:
+        return TownRules(vision=self.vision, attention=self.attention, retention=self.retention, cooldown=10 * self.cooldown, track=1)
+
+    def phases(self) -> tuple[Phase, ...]:
+        live = Phase("live", "town", shows=("grapevine",))
+        talk = Phase("talk", "chats", shows=("town", "grapevine"), offers=("chats.say",))
+        if not self.interview_hours:
+            return (live, talk)
+        every = max(1, round(self.interview_hours * STEPS_AN_HOUR))
+        return (live, talk, Phase("interview", "interview", shows=("town",), every=every, first=every - 1, kind=TurnKind.PROBE))
+
+    def mind(self, residents: list[people.Resident]) -> Habits:
+        """Residents by rule."""
+        town = people.town_map()
+        homes = people.beds(town, residents)
+        days = [one.habits(town, bed) for one, bed in zip(residents, homes, strict=True)] * self.towns
+        hosts = [at for at in range(len(days)) if "party" in residents[at % len(residents)].told]
+        start, end = (60 * hour for hour in PARTY)
+        party = Appointment(0, start, end, "celebrating at the party", town.find("Lantern Café/café"), self.come_chance)
+        return Habits(
+            days,
+            Gossip(people.facts(), self.pass_chance, people.sayings()),
+            Manner(self.sociability, self.condition, self.lies),
+            appointments=[party],
+            hosts=hosts,
+            diary=Diary(self.reflection),
+        )
+
+    def told(self, kind: str, row: Mapping[str, Any]) -> str | None:
+        from sociarium.scenarios.generative_agents.showing import told_line
+
+        return told_line(kind, row)
+
+    def plot(self, folder: Path, target: Path) -> Path | None:
+        from sociarium.scenarios.generative_agents.showing import draw
+
+        return draw(self, folder, target)

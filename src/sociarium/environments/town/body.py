@@ -44,12 +44,8 @@ class Body(ColumnarEnvironment):
     busy: Bools  # in a talk that has ended and takes its time, (agents,)
     noticed: Ints  # codes of events last noticed, newest first, (agents, retention)
     fresh: Ints  # codes of what it has newly noticed, (agents, attention)
-<<<<<<< HEAD
     seen_places: NDArray[np.uint8]  # places it has seen, a bit each: see ``known``, (agents, places / 8)
-=======
     told: Ints  # the tile that was last told of it, -1: none yet, (agents,)
-    known: Bools  # places it has seen, (agents, places)
->>>>>>> 0290a0c (Generative agents: town, residents, grapevine, interviews, residents by rule)
     state_of: Array  # what each object is like, (groups, objects) of str
     changes: Ints  # how often that changed, (groups, objects)
     shut: Bools  # doors that are closed, (groups, doors)
@@ -84,12 +80,8 @@ class Body(ColumnarEnvironment):
             "busy": Cells(np.bool_, False),
             "noticed": Cells(np.int64, NOBODY, (self.rules.retention,)),
             "fresh": Cells(np.int64, NOBODY, (self.rules.attention,)),
-<<<<<<< HEAD
             "seen_places": Cells(np.uint8, 0, (-(-len(town) // 8),)),
-=======
             "told": Cells(np.int64, -1),
-            "known": Cells(np.bool_, False, (len(town),)),
->>>>>>> 0290a0c (Generative agents: town, residents, grapevine, interviews, residents by rule)
         }
         if unknown := set(self.rules.doors) - {town.places.names[door] for door in town.doors}:
             raise UsageError(f"the map {town.name!r} has no door {sorted(unknown)[0]!r}")

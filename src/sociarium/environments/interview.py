@@ -68,37 +68,39 @@ class Interview(Environment):
         """One question a turn, the same number for all."""
         if phase.lead != self.name or not len(lanes):
             return None
-        number = int(lanes.played.min())
-        rows = [at for at, own in enumerate(self.questions(lanes.agents)) if number < len(own)]
-        if number == 0:
-            for category in self.scores.values():
-                category[lanes.ids] = 0
+        numbers = np.repeat(lanes.played, np.diff(lanes.starts)).tolist()
+        for category in self.scores.values():
+            category[lanes.ids[lanes.played == 0]] = 0
+        rows = [at for at, own in enumerate(self.questions(lanes.agents)) if numbers[at] < len(own)]
         return lanes.turn(lanes.agents[rows], np.asarray(lanes.lane_of())[rows]) if rows else None
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:
         """category, question: what each is asked now."""
         now = self._now(turn)
-        category, text = np.empty(len(now), object), np.empty(len(now), object)
-        category[:], text[:] = [q.category for q in now], [q.text for q in now]
-        return {"category": category, "question": text}
+        return {"category": _texts([q.category for q in now]), "question": _texts([q.text for q in now])}
 
     def describe(self, seen: Observations, row: int) -> Content:
         return (Block(str(seen[self.name]["question"][row]), origin=self.name),) if self.name in seen.parts else ()
 
     @action("Answer the question.", text=Text(longest=LONGEST, doc="your answer"))
     def answer(self, turn: Turn, seen: Observations, table: ActionTable) -> Outcome:
-        rows = np.searchsorted(turn.agents, table.agents) if (np.diff(turn.agents) > 0).all() else _places(turn.agents, table.agents)
-        asked = [self._now(turn)[row] for row in rows.tolist()]
-        right = np.array([-1 if not q.expects else int(q.right(str(t))) for q, t in zip(asked, table["text"], strict=True)], np.int64)
-        groups = self.world.population.get(table.agents, "group")
-        for question, verdict, group in zip(asked, right.tolist(), groups.tolist(), strict=True):
+        row_of = {agent: row for row, agent in enumerate(turn.agents.tolist())}
+        now = self._now(turn)
+        asked = [now[row_of[agent]] for agent in table.agents.tolist()]
+        texts: list[str] = [str(text) for text in table["text"]]
+        right = [int(q.right(text)) if q.expects else -1 for q, text in zip(asked, texts, strict=True)]
+        groups: list[int] = self.world.population.get(table.agents, "group").tolist()
+        for question, verdict, group in zip(asked, right, groups, strict=True):
             if verdict >= 0:
                 self.scores[question.category][group] += (verdict, 1)
-        columns = {name: np.empty(len(asked), object) for name in ("category", "question", "expects")}
-        for name, column in columns.items():
-            given = {"category": [q.category for q in asked], "question": [q.text for q in asked]}
-            column[:] = given.get(name, ["; ".join(q.expects) for q in asked])
-        return Outcome([Events("answered", table.agents, {**columns, "text": table["text"], "right": right}, "nobody")])
+        told: dict[str, Any] = {
+            "category": _texts([q.category for q in asked]),
+            "question": _texts([q.text for q in asked]),
+            "expects": _texts(["; ".join(q.expects) for q in asked]),
+            "text": _texts(texts),
+            "right": np.array(right, np.int64),
+        }
+        return Outcome([Events("answered", table.agents, told, "nobody")])
 
     def measures(self) -> Mapping[str, Array]:
         """By category, the share of right answers among those that a rule scores, in the last interview; nan before any."""
@@ -120,6 +122,7 @@ class Interview(Environment):
         return [own[turn.number] for own in self.questions(turn.agents)]
 
 
-def _places(agents: AgentIds, wanted: AgentIds) -> Array:
-    order = np.argsort(agents, kind="stable")
-    return order[np.searchsorted(agents, wanted, sorter=order)]
+def _texts(values: Sequence[str]) -> Array:
+    out: Array = np.empty(len(values), object)
+    out[:] = list(values)
+    return out

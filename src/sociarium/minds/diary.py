@@ -16,7 +16,8 @@ from sociarium.minds.language.stream import Memory, MemoryStream
 from sociarium.minds.language.vectors import Embedder, Vectors
 from sociarium.models.backends.embed import HashingEmbedder
 
-ANSWERS = Retrieval(0.1, 0.0, 1.0, 0.995, "hours", "created", 0, "range", frozenset())  # by relevance; of equals, the newer
+# By relevance; of equals, the newer. Nothing is scaled by the other candidates, so what is left out changes no order among the rest.
+ANSWERS = Retrieval(1e-4, 0.0, 1.0, 0.995, "hours", "created", 0, "none", frozenset())
 
 EVERYTHING = (Kind.EVENT, Kind.CHAT, Kind.ACTION, Kind.THOUGHT)
 ABLATIONS: Mapping[str, tuple[Kind, ...]] = {  # what an interviewed agent may remember, by condition (Park et al. 2023, section 6)

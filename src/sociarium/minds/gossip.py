@@ -44,10 +44,10 @@ class Gossip:
         lines, knows = seen["chats"]["lines"], seen[self.grapevine]["knows"]
         draw = turn.random("gossip")
         passed = np.stack([draw.at(f.name).uniform(turn.agents) < self.chance for f in self.facts], axis=1) & knows
+        which = draw.at("words").uniform(turn.agents).tolist()
         texts: Any = np.empty(len(turn.agents), object)
         for row, line in enumerate(lines.tolist()):
             told = [f.text for at, f in enumerate(self.facts) if passed[row, at]] if line < 2 else []
             kind = self.sayings.bye if line >= 2 else self.sayings.hello if line == 0 else self.sayings.small
-            words = kind[int(draw.at("words").integers(0, len(kind) - 1, turn.agents[row : row + 1])[0])]
-            texts[row] = " ".join([words, *told])
+            texts[row] = " ".join([kind[int(which[row] * len(kind))], *told])
         return Actions().add(turn, "say", turn.agents, text=texts, end=lines >= 2)

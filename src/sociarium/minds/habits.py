@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -91,7 +92,7 @@ class Habits(Mind):
         self.seen_at: dict[tuple[int, int], list[int]] = {}  # (who, whom) -> places, in order of the first time
         self.concluded: dict[tuple[int, int], int] = {}  # how many places the last conclusion named
         for number, day in enumerate(self.days):
-            if not day or day[0].minute != 0 or any(b.minute - a.minute <= 2 * JITTER for a, b in zip(day, day[1:], strict=False)):
+            if not day or day[0].minute != 0 or any(b.minute - a.minute <= 2 * JITTER for a, b in pairwise(day)):
                 raise UsageError(f"the day of resident {number} must begin at 00:00, with habits more than {2 * JITTER} minutes apart")
 
     def begin(self, world: World) -> None:
@@ -114,7 +115,9 @@ class Habits(Mind):
         """A talk that has ended is put into the agenda; what others said in it is remembered."""
         for news in events:
             if news.kind == "chats.ended":
-                for agent, other, minutes in zip(news.actors.tolist(), news.data["other"].tolist(), news.data["minutes"].tolist(), strict=True):
+                for agent, other, minutes in zip(
+                    news.actors.tolist(), news.data["other"].tolist(), news.data["minutes"].tolist(), strict=True
+                ):
                     self._agenda(agent, news.time).insert(news.time % DAY // MINUTE, f"talking with {self.names[other]}", minutes)
             elif news.kind == "chats.said" and news.recipients is not None:
                 for row, hearers in enumerate(news.recipients):
@@ -231,8 +234,8 @@ class Habits(Mind):
         for (who, whom), places in sorted(self.seen_at.items()):
             if who == agent and len(places) > max(1, self.concluded.get((who, whom), 0)):
                 self.concluded[who, whom] = len(places)
-                named = " and also in ".join(self.town.map.address(place) for place in places)
-                text = f"{self.names[whom]} can be met at different places: I know them from {named}"
+                named = "; ".join(self.town.map.address(place) for place in places)
+                text = f"{self.names[whom]} can be met at different places: {named}"
                 self.diary.note(agent, Kind.THOUGHT, text, 6.0, time=time, tick=tick)
 
     def _answers(self, turn: Turn, seen: Observations) -> Actions:

@@ -113,7 +113,7 @@ class Grapevine(ColumnarEnvironment):
             return None
         agents, facts, sources = np.array(sorted(self._heard), np.int64).T
         self._heard = []
-        names = np.array([self.facts[at].name for at in facts.tolist()], object)
+        names: Array = np.array([self.facts[int(at)].name for at in facts], object)
         return Outcome([Events("learned", agents, {"fact": names, "source": sources}, "nobody")])
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:

@@ -1,6 +1,6 @@
 """Questions whose answers are known from the town itself, not from anybody's memory: they tell which kind of memory is needed.
 
-``observation``: what one last saw somebody do; ``plan``: what one means to do at a time; ``inference``: at which two places one has
+``observation``: whom one saw do something; ``plan``: what one means to do at a time; ``inference``: at which two places one has
 seen somebody, which no single thing seen tells. ``awareness: FACT``: whether one knows of it.
 """
 
@@ -34,6 +34,7 @@ class TownInterview(Interview):
         super().__init__()
         self.town, self.grapevine, self.planned, self.each = town, grapevine, planned, each
         self.met: dict[tuple[int, int], list[int]] = {}  # (who, whom) -> rooms
+        self.did: dict[tuple[int, str], list[int]] = {}  # (who, activity) -> whom one saw do it
         self.claims: dict[str, NDArray[np.int64]] = {}  # by fact: (groups, 3) asked, claimed to know, claimed and had heard of it
 
     def categories(self) -> list[str]:
@@ -48,6 +49,7 @@ class TownInterview(Interview):
             self.claims[fact.name][groups] = 0
         inside = set(np.flatnonzero(np.isin(world.population.get(world.population.ids(present=False), "group"), groups)).tolist())
         self.met = {pair: rooms for pair, rooms in self.met.items() if pair[0] not in inside}
+        self.did = {pair: doers for pair, doers in self.did.items() if pair[0] not in inside}
 
     def advance(self, to: int) -> Outcome | None:
         """After the town's own step: whom everybody newly notices."""
@@ -58,26 +60,28 @@ class TownInterview(Interview):
             room = int(self.town.map.arena[self.town.tile[agent]])
             if room not in rooms:
                 rooms.append(room)
+            doers = self.did.setdefault((agent, str(self.town.activity[other])), [])
+            if other not in doers:
+                doers.append(other)
         return None
 
     def questions(self, agents: AgentIds) -> list[list[Question]]:
         return [self._of(agent) for agent in agents.tolist()]
 
     def _of(self, agent: int) -> list[Question]:
-        """Fewer where there is nothing to ask about."""
+        """Fewer where there is nothing to ask about. What was seen is nothing that was planned too, and the other way about."""
         names = self.names
-        seen = [int(code) for code in self.town.noticed[agent] if 0 <= code < THINGS * CODE]
-        still = [code // CODE for code in seen if self.town.number[code // CODE] == code % CODE and self.town.activity[code // CODE]]
-        first = [
-            Question("observation", f"I saw {names[other]}, who was doing what?", (names[other], str(self.town.activity[other])))
-            for other in still[: self.each]
-        ]
         plans = self.planned(agent, self.world.clock.time)
-        step = max(1, len(plans) // self.each)
-        second = [Question("plan", f"What is my plan for {clock}?", (activity,)) for clock, activity in plans[1::step][: self.each]]
+        meant = {activity for _, activity in plans}
+        did = {activity: doers for (who, activity), doers in sorted(self.did.items()) if who == agent}
+        alone = [(activity, doers[0]) for activity, doers in did.items() if len(doers) == 1 and activity not in meant]
+        first = [Question("observation", f"I saw whom, who was {activity}?", (names[whom],)) for activity, whom in alone[: self.each]]
+        own = [(clock, activity) for clock, activity in plans[1:] if activity not in did]
+        step = max(1, len(own) // self.each)
+        second = [Question("plan", f"What is my plan for {clock}?", (activity,)) for clock, activity in own[::step][: self.each]]
         several = [(whom, rooms) for (who, whom), rooms in sorted(self.met.items()) if who == agent and len(rooms) > 1]
         third = [
-            Question("inference", f"At which different places can {names[whom]} be met?", tuple(map(self.town.map.address, rooms[:2])))
+            Question("inference", f"{names[whom]} can be met at which different places?", tuple(map(self.town.map.address, rooms[:2])))
             for whom, rooms in several[: self.each]
         ]
         return [*first, *second, *third, *(Question(f"awareness: {fact.name}", fact.question) for fact in self.grapevine.facts)]
@@ -105,9 +109,10 @@ class TownInterview(Interview):
 
     def state(self, groups: Groups | None = None) -> State:
         kept = [(who, whom, room) for (who, whom), rooms in sorted(self.met.items()) for room in rooms if self._in(who, groups)]
+        doing = [(who, activity, whom) for (who, activity), doers in sorted(self.did.items()) for whom in doers if self._in(who, groups)]
         part = slice(None) if groups is None else groups
         claims = {name: rows[part].copy() for name, rows in self.claims.items()}
-        return {**super().state(groups), "met": np.array(kept, np.int64).reshape(-1, 3), "claims": claims}
+        return {**super().state(groups), "met": np.array(kept, np.int64).reshape(-1, 3), "did": doing, "claims": claims}
 
     def load(self, state: State, groups: Groups | None = None) -> None:
         super().load(state, groups)
@@ -116,10 +121,11 @@ class TownInterview(Interview):
         self.met = {pair: rooms for pair, rooms in self.met.items() if not self._in(pair[0], groups)}
         for who, whom, room in np.asarray(state["met"]).tolist():
             self.met.setdefault((who, whom), []).append(room)
+        self.did = {pair: doers for pair, doers in self.did.items() if not self._in(pair[0], groups)}
+        for who, activity, whom in state["did"]:
+            self.did.setdefault((int(who), str(activity)), []).append(int(whom))
         for name, rows in state["claims"].items():
             self.claims[name][slice(None) if groups is None else groups] = rows
 
     def _in(self, agent: int, groups: Groups | None) -> bool:
         return groups is None or int(self.world.population.get(np.array([agent]), "group")[0]) in groups
-
-

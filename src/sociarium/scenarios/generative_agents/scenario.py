@@ -24,6 +24,7 @@ from sociarium.minds.habits import Appointment, Habits, Manner
 from sociarium.scenarios.generative_agents import people
 from sociarium.scenarios.generative_agents.attendance import Attendance
 from sociarium.scenarios.generative_agents.questions import TownInterview
+from sociarium.scenarios.generative_agents.thinking import speaking
 
 PARTY = (24 + 17, 24 + 19)  # hours since the midnight before 13 February: the 14th, from five to seven
 STEPS_AN_HOUR = 360
@@ -47,7 +48,7 @@ class GenerativeAgents(Scenario):
     gss_path: Path | None = Field(None, description="file of survey agents, for residents=gss")
     sociability: float = Field(0.25, ge=0, le=1, description="without a model: the chance to speak to one who comes into sight")
     pass_chance: float = Field(0.5, ge=0, le=1, description="without a model: the chance that a known fact is passed on in a talk")
-    come_chance: float = Field(0.7, ge=0, le=1, description="without a model: the chance to come to the party, for one who knows and is free")
+    come_chance: float = Field(0.7, ge=0, le=1, description="without a model: the chance that one who knows of the party and is free comes")
     vision: int = Field(8, ge=1, le=100, description="how far one sees", json_schema_extra={"unit": "tiles"})
     attention: int = Field(8, ge=1, le=100, description="events noticed in a step; the released code has 3")
     retention: int = Field(8, ge=1, le=100, description="events last noticed that are not noticed again; the released code has 5")
@@ -61,6 +62,14 @@ class GenerativeAgents(Scenario):
     )
     lies: bool = Field(False, description="without a model: everybody says in interviews that they know the news")
 
+    rounds: int = Field(8, ge=1, le=100, description="with a model: utterances of each in one talk, at most (8 in the released code)")
+    answer_tokens: int = Field(160, ge=8, le=32_768, description="with a model: longest utterance", json_schema_extra={"unit": "tokens"})
+    utterance: int = Field(400, ge=20, le=1000, description="longest utterance", json_schema_extra={"unit": "characters"})
+    memories: int = Field(15, ge=0, le=1000, description="with a model: memories that come to mind for an utterance, at most")
+    temperature: float = Field(0.7, ge=0, le=2, description="of the language model")
+    retrieval: Literal["paper", "released"] = Field("paper", description="how memories are scored: as the paper says, or as its code does")
+    embedder: Literal["wordllama", "hashing"] = Field("wordllama", description="what the relevance of memories is measured by")
+
     def total_ticks(self) -> int:
         return -(-seconds(self.hours * 3600) // (10 * SECOND))
 
@@ -69,17 +78,18 @@ class GenerativeAgents(Scenario):
 
     def build(self, seed: int) -> Simulation:
         town, residents = people.town_map(), self.cast(seed)
-        chats = Chats(ChatRules())
+        chats = Chats(ChatRules(rounds=self.rounds, longest=self.utterance))
         first = {fact.name: [at for at, one in enumerate(residents) if fact.name in one.told] for fact in people.facts()}
         grapevine = Grapevine(people.facts(), chats, first)
         place = Town(town, self.rules(), chats=chats)
-        mind = self.mind(residents)
+        habits = self.habits(residents)
         environments = [
             chats, place, grapevine, Attendance(place, grapevine, 0, town.find("Lantern Café/café"), *(h * HOUR for h in PARTY)),
-            TownInterview(place, grapevine, mind.planned),
+            TownInterview(place, grapevine, habits.planned),
         ]  # fmt: skip
         schedule = Calendar(self.phases(), step=10 * SECOND, duration=seconds(self.hours * 3600), start=seconds(self.start * 3600))
-        return Simulation(people.population(town, residents, self.towns), environments, [mind], schedule, seed=seed)
+        minds = [habits if self.model is None else speaking(self, habits)]
+        return Simulation(people.population(town, residents, self.towns), environments, minds, schedule, seed=seed)
 
     def cast(self, seed: int) -> list[people.Resident]:
         """Who lives here."""
@@ -100,8 +110,8 @@ class GenerativeAgents(Scenario):
         every = max(1, round(self.interview_hours * STEPS_AN_HOUR))
         return (live, talk, Phase("interview", "interview", shows=("town",), every=every, first=every - 1, kind=TurnKind.PROBE))
 
-    def mind(self, residents: list[people.Resident]) -> Habits:
-        """Residents by rule."""
+    def habits(self, residents: list[people.Resident]) -> Habits:
+        """Where residents go, and without a model what they say."""
         town = people.town_map()
         homes = people.beds(town, residents)
         days = [one.habits(town, bed) for one, bed in zip(residents, homes, strict=True)] * self.towns

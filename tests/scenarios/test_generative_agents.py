@@ -1,0 +1,213 @@
+"""The town of Generative Agents with residents by rule: habits, talks, news, interviews, and the record of a run."""
+
+import asyncio
+import os
+
+import numpy as np
+import pytest
+
+from sociarium.environments.conversation.chats import Chats
+from sociarium.environments.conversation.contacts import Contacts, expected_spread, reached, spread
+from sociarium.environments.conversation.grapevine import Fact, Grapevine
+from sociarium.environments.interview import Interview, Question
+from sociarium.environments.town.paths import UNREACHED, Ways
+from sociarium.kernel.errors import Interrupted, UsageError
+from sociarium.kernel.units import HOUR
+from sociarium.lab import running
+from sociarium.lab.claims import checks_of, match_checks
+from sociarium.minds.diary import ABLATIONS, Diary
+from sociarium.minds.habits import Habit, Habits
+from sociarium.minds.language.retrieval import Kind
+from sociarium.scenarios import catalogue
+from sociarium.scenarios.generative_agents import claims, people
+from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
+from sociarium.testing import digest_of, fork_test, seed_test, sharing_test, state_test, ticks_of
+
+LONG = pytest.mark.skipif("SOCIARIUM_TEST_TOWN" not in os.environ, reason="takes minutes: set SOCIARIUM_TEST_TOWN=1")
+SMALL = {"start": 7, "hours": 0.15, "size": 8, "sociability": 1.0, "pass_chance": 1.0}
+
+
+def of(**settings):
+    return GenerativeAgents.of({**SMALL, **settings})
+
+
+def test_every_claim_of_the_card_has_its_check():
+    match_checks(catalogue.card("generative-agents"), checks_of(claims))
+
+
+def test_the_town_has_the_size_it_should_and_every_place_can_be_reached_from_every_bed():
+    town = people.town_map()
+    assert (town.width, town.height) == (80, 55)
+    ways, none_shut = Ways(town), np.zeros(0, np.bool_)
+    beds = people.beds(town, people.written())
+    assert len(set(beds)) == 25
+    for place in range(len(town)):
+        field = ways.to_place(place, none_shut)
+        assert all((field[town.tiles(bed)] != UNREACHED).all() for bed in beds), town.address(place)
+
+
+def test_the_residents_are_twenty_five_with_whole_days_and_one_begins_with_each_fact():
+    residents = people.written()
+    assert len({one.name for one in residents}) == 25
+    first_names = {one.name.split()[0] for one in residents}
+    for one in residents:
+        habits = one.habits(people.town_map(), 0)
+        assert habits[0].minute == 0
+        assert [h.minute for h in habits] == sorted({h.minute for h in habits})
+        assert set(one.knows) <= first_names
+    assert [[one.name for one in residents if fact.name in one.told] for fact in people.facts()] == [["Mara Lindqvist"], ["Otto Brandt"]]
+
+
+@pytest.mark.parametrize("settings", [{}, {"towns": 2, "size": 4, "interview_hours": 0.1}])
+def test_the_shipped_checks_hold(settings):
+    state_test(lambda: of(**settings).build(3))
+    sharing_test(lambda: of(**settings).build(3))
+    fork_test(lambda: of(hours=0.05, **settings).build(3))
+    seed_test(lambda seed: of(**settings).build(seed))
+
+
+def test_an_interview_changes_nothing_but_its_own_answers():
+    def after(**settings):
+        simulation = of(**settings).build(1)
+        simulation.run_sync()
+        mind = simulation.minds.all[0]
+        return simulation.world["town"].tile, mind.diary.texts(0), simulation.world["grapevine"].knows
+
+    for plain, asked in zip(after(), after(interview_hours=0.05), strict=True):
+        assert np.array_equal(plain, asked)
+
+
+def test_a_run_is_resumed_and_replayed_to_the_same_digest(tmp_path):
+    scenario = of(interview_hours=0.1)
+    whole = asyncio.run(running.start(scenario, 1, tmp_path / "run"))
+    assert asyncio.run(running.replay(tmp_path / "run", lambda _: GenerativeAgents)).digest == whole.digest
+
+
+@pytest.mark.parametrize("model", ["scripted:schema", pytest.param("local:smollm2", marks=[pytest.mark.model, LONG])])
+def test_with_a_model_a_run_is_recorded_killed_resumed_and_replayed_to_the_same_digest(tmp_path, model):
+    scenario = of(model=model, embedder="hashing", rounds=1, answer_tokens=24, utterance=80, size=3, hours=0.1, start=6.4)
+    whole = asyncio.run(running.start(scenario, 1, tmp_path / "whole"))
+    assert whole.summary.models["calls"] > 0
+    simulations = []
+
+    def stop(record):
+        simulations[0].stopping = record.tick == 25
+
+    options = running.Options(on_built=[lambda _, simulation: simulations.append(simulation)], on_tick=[stop], snapshot_every=10)
+    with pytest.raises(Interrupted):
+        asyncio.run(running.start(scenario, 1, tmp_path / "broken", options))
+    resumed = asyncio.run(running.resume(tmp_path / "broken", lambda _: GenerativeAgents))
+    replayed = asyncio.run(running.replay(tmp_path / "broken", lambda _: GenerativeAgents))
+    assert whole.digest == resumed.digest == replayed.digest
+
+
+def test_who_knows_of_the_party_and_is_free_goes_there_and_who_works_does_not():
+    scenario = GenerativeAgents.of({"start": 16, "hours": 0.01, "come_chance": 1.0})
+    mind = scenario.build(1).minds.all[0]
+    assert isinstance(mind, Habits)
+    at_party = (24 + 17) * HOUR + HOUR // 4
+    names = [one.name for one in people.written()]
+    knows = np.ones(2, np.bool_)
+    ends = {name: mind._now(names.index(name), at_party, knows)[0].activity for name in ("Mara Lindqvist", "Otto Brandt", "Greta Brandt")}
+    assert ends["Mara Lindqvist"] == ends["Otto Brandt"] == "celebrating at the party"
+    assert ends["Greta Brandt"] == "advising customers"
+    assert mind._now(names.index("Otto Brandt"), at_party, ~knows)[0].activity == "drinking a beer"
+    before = mind._now(names.index("Otto Brandt"), at_party - HOUR // 2, knows)
+    assert before[1] <= 15  # minutes: leaves in time
+
+
+def test_a_resident_without_a_whole_day_is_refused():
+    scenario = of()
+    mind = scenario.build(1).minds.all[0]
+    with pytest.raises(UsageError, match="must begin at 00:00"):
+        Habits([[Habit(30, "sleeping", 0)]], mind.gossip)
+    with pytest.raises(UsageError, match="minutes apart"):
+        Habits([[Habit(0, "sleeping", 0), Habit(10, "eating", 0)]], mind.gossip)
+
+
+def test_persons_of_a_survey_take_the_houses_and_days_of_the_town(tmp_path):
+    rows = [f'{{"first_name": "Ada{n}", "last_name": "Smith", "age": {20 + n}, "sex": "Female"}}' for n in range(9)]
+    file = tmp_path / "people.jsonl"
+    file.write_text("\n".join(rows))
+    scenario = of(residents="gss", gss_path=str(file))
+    table = scenario.build(1).world.population["resident"]
+    assert len(set(table["name"])) == 8
+    assert all(text == "Sex: Female" for text in table["learned"])
+    with pytest.raises(UsageError, match="gss_path"):
+        of(residents="gss").build(1)
+
+
+def test_a_diary_gives_back_what_fits_best_and_of_equals_the_newer():
+    diary = Diary()
+    for tick, text in enumerate(["I saw Ada, who was reading", "I saw Bob, who was singing", "I saw Ada, who was reading"]):
+        diary.note(0, Kind.EVENT, text, 3.0, time=tick, tick=tick)
+    diary.note(0, Kind.ACTION, "My plan for 07:00 is singing", 3.0, time=3, tick=3)
+    assert diary.recall(0, "I saw whom, who was singing?", 9) == ["I saw Bob, who was singing"]
+    assert diary.recall(0, "plan for 07:00", 9) == ["My plan for 07:00 is singing"]
+    assert diary.recall(0, "plan for 07:00", 9, kinds=ABLATIONS["no reflection, no planning"]) != ["My plan for 07:00 is singing"]
+    assert diary.recall(0, "plan", 9, kinds=ABLATIONS["no memory"]) == []
+    assert diary.recall(1, "plan", 9) == []
+
+
+def test_a_fact_must_be_said_by_its_own_text():
+    with pytest.raises(UsageError, match="not said by its own text"):
+        Fact("party", "Come on Friday!", (frozenset({"party"}),))
+    fact = Fact("party", "A party!", (frozenset({"party"}),))
+    assert fact.said_in("the PARTY is off")
+    assert not fact.said_in("parties")
+
+
+def test_a_grapevine_refuses_what_is_not_there():
+    fact = Fact("party", "A party!", (frozenset({"party"}),))
+    with pytest.raises(UsageError, match="no fact 'ball'"):
+        Grapevine([fact], Chats(), {"ball": [0]})
+    with pytest.raises(UsageError, match="name of its own"):
+        Grapevine([fact, fact], Chats())
+
+
+@pytest.mark.parametrize("log", [[(1, 0, 1), (0, 1, 2)], [(0, 0, 1), (0, 1, 2)]])
+def test_a_log_of_contacts_that_cannot_be_is_refused(log):
+    with pytest.raises(UsageError, match="a log of contacts"):
+        Contacts(log, Chats())
+
+
+def test_reachability_goes_forward_in_time_only():
+    assert reached([(0, 1, 2), (1, 0, 1)], [0]) == {0, 1}
+    assert reached([(0, 0, 1), (1, 1, 2), (1, 3, 4), (2, 2, 3)], [0]) == {0, 1, 2, 3}
+
+
+def test_spreading_for_sure_is_reachability_and_by_chance_the_chain_of_births():
+    random = np.random.Generator(np.random.PCG64(3))
+    log = np.array([(tick, *random.permutation(12)[:2]) for tick in range(30)])
+    assert set(spread(log, 12, [0], 1.0, 5, random).tolist()) == {len(reached(log, [0]))}
+    means = [spread(np.array([(t, *random.permutation(9)[:2]) for t in range(20)]), 9, [0], 0.6, 1, random)[0] for _ in range(3000)]
+    assert np.mean(means) == pytest.approx(expected_spread(9, 20, 0.6), abs=4 * np.std(means) / 3000**0.5)
+
+
+def test_a_question_is_right_where_all_that_is_expected_is_said():
+    question = Question("memory", "Who came?", ("Ada", "Bob"))
+    assert question.right("bob came, and ADA")
+    assert not question.right("Ada came")
+    assert not Question("memory", "Who came?").right("Ada")
+
+
+def test_an_interview_without_known_answers_scores_nothing():
+    interview = Interview([Question("plans", "What will you do tomorrow?")])
+    assert interview.categories() == ["plans"]
+    assert interview.questions(np.arange(3)) == [[Question("plans", "What will you do tomorrow?")]] * 3
+
+
+def test_lying_changes_what_is_said_and_nothing_else():
+    honest, lying = (of(interview_hours=0.15, lies=lies).build(2) for lies in (False, True))
+    records = []
+    for simulation in (honest, lying):
+        simulation.on_tick.append(lambda record: records.append(record))
+        simulation.run_sync()
+    first, second = records[len(records) // 2 - 1].measures, records[-1].measures
+    assert first["interview.hallucination"][0] == 0
+    assert second["interview.hallucination"][0] == 1 - second["grapevine.party"][0] / 16 - second["grapevine.candidacy"][0] / 16
+    assert first["grapevine.party"][0] == second["grapevine.party"][0]
+
+
+def test_the_same_seed_is_the_same_day():
+    assert digest_of(ticks_of(of().build(5))) == digest_of(ticks_of(of().build(5)))

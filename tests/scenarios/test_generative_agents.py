@@ -10,7 +10,7 @@ from sociarium.environments.conversation.chats import Chats
 from sociarium.environments.conversation.contacts import Contacts, expected_spread, reached, spread
 from sociarium.environments.conversation.grapevine import Fact, Grapevine
 from sociarium.environments.interview import Interview, Question
-from sociarium.environments.town.paths import UNREACHED, Ways
+from sociarium.environments.town.paths import UNREACHED, distances
 from sociarium.kernel.errors import Interrupted, UsageError
 from sociarium.kernel.units import HOUR
 from sociarium.lab import running
@@ -38,12 +38,11 @@ def test_every_claim_of_the_card_has_its_check():
 def test_the_town_has_the_size_it_should_and_every_place_can_be_reached_from_every_bed():
     town = people.town_map()
     assert (town.width, town.height) == (80, 55)
-    ways, none_shut = Ways(town), np.zeros(0, np.bool_)
     beds = people.beds(town, people.written())
     assert len(set(beds)) == 25
     for place in range(len(town)):
-        field = ways.to_place(place, none_shut)
-        assert all((field[town.tiles(bed)] != UNREACHED).all() for bed in beds), town.address(place)
+        steps = distances(town, town.tiles(place), town.walkable)
+        assert all((steps[town.tiles(bed)] != UNREACHED).all() for bed in beds), town.address(place)
 
 
 def test_the_residents_are_twenty_five_with_whole_days_and_one_begins_with_each_fact():

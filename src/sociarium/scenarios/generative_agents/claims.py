@@ -248,7 +248,8 @@ class _Watch:
         self.day, self.scenario = Day(), scenario
         self.town = cast("Town", simulation.world["town"])
         self.mind = cast("Habits", simulation.minds.all[0])
-        self.tile, self.known = self.town.tile.copy(), self.town.known.copy()
+        self.everyone = np.arange(len(self.town.tile))
+        self.tile, self.known = self.town.tile.copy(), self.town.known(self.everyone)
         self.asleep = self.town.asleep.copy()
         self.contacts: list[tuple[int, int, int]] = []
         self.last: dict[tuple[int, int], int] = {}
@@ -258,7 +259,8 @@ class _Watch:
         step = town.tile - self.tile
         day.moved += int(np.count_nonzero(step))
         day.violations += int((~np.isin(step, [0, *where.offsets.tolist()])).sum() + (~where.walkable[town.tile]).sum())
-        day.violations += int((self.known & ~town.known).sum())
+        known = town.known(self.everyone)
+        day.violations += int((self.known & ~known).sum())
         who, which = np.nonzero(town.fresh >= 0)
         subject = town.fresh[who, which] // CODE
         who, subject = who[subject < THINGS], subject[subject < THINGS]
@@ -271,7 +273,7 @@ class _Watch:
         if record.tick % 360 == 359:
             for agenda in self.mind.agendas.values():
                 day.violations += sum(entry.minutes for entry in agenda.entries) != 1440
-        self.tile, self.known, self.asleep = town.tile.copy(), town.known.copy(), town.asleep.copy()
+        self.tile, self.known, self.asleep = town.tile.copy(), known, town.asleep.copy()
         day.steps += 1
 
     def _met(self, tick: int, who: list[int], whom: list[int]) -> None:

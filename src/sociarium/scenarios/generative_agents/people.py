@@ -66,7 +66,11 @@ def town_map() -> TownMap:
 def written() -> tuple[Resident, ...]:
     """The twenty-five residents written for this town."""
     rows = cast("list[dict[str, Any]]", _yaml(HERE / "residents.yaml"))
-    return tuple(Resident(**{**row, "day": tuple(row["day"]), "told": tuple(row.get("told", ()))}) for row in rows)
+    found: list[Resident] = []
+    for row in rows:
+        lines: dict[str, Any] = {"day": tuple(row["day"]), "told": tuple(row.get("told", ()))}
+        found.append(Resident(**{**row, **lines}))
+    return tuple(found)
 
 
 @cache

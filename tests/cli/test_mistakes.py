@@ -79,6 +79,8 @@ def test_weights_that_were_not_pulled_say_how_to_get_them(cli: Cli, monkeypatch:
 def test_a_host_that_answers_nobody_is_a_model_error(cli: Cli) -> None:
     said = cli("run", "pond", "--set", "months=1", "--model", "http://127.0.0.1:9/v1#m", "--out", "dead")
     said.mistake(4, "No model server answers", "cannot connect", "Start it")
+    said = cli("run", "pond", "--set", "months=1", "--model", "http://127.0.0.1:9/v1#m?probe=no", "--out", "dead")
+    said.mistake(4, "no usable answer", "cannot connect")
     assert "failed 100.0%" in said.out
     assert "why     3 times: unavailable" in cli("show", "dead").out, "the record says it too"
 

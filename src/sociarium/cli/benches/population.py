@@ -232,5 +232,7 @@ def _peak() -> float:
 
 
 if __name__ == "__main__":
+    from sociarium.cli.console import emit_json, finite
+
     measure = {"timing": timing, "memory": memory, "published": published, "tick": tick}[sys.argv[1]]
     emit_json(finite(measure(int(sys.argv[2]))))

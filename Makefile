@@ -12,11 +12,11 @@ DEMO    ?= $(BIN)/sociarium run govsim --model local:$(MODEL) --set pace=choices
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test dev check lint format types layers docs crash faults fuzz limits calibration bench clean
+.PHONY: help demo test dev check lint format types layers docs crash faults fuzz limits calibration big-epidemic bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 demo: $(VENV)/.user $(VENV)/.weights-$(MODEL) ## a society on the small local model: no key, no account
 	$(DEMO)
@@ -59,6 +59,9 @@ limits: $(VENV)/.dev ## budgets, rate limits and slow tails of models, in the re
 
 calibration: $(VENV)/.dev ## recover planted parameters at the published sizes (about half an hour)
 	SOCIARIUM_CALIBRATION=full $(PY) -m pytest tests/training/calibration -q
+
+big-epidemic: $(VENV)/.dev $(VENV)/.weights-$(MODEL) ## 60 days of 8.4 million people with archetype minds, killed, resumed and compared (AGENTS=100000 for less)
+	MODEL=local:$(MODEL)?exact=yes $(PY) tests/crash/big_epidemic.py
 
 bench: $(VENV)/.dev ## every benchmark, one JSON line each
 	@for bench in benchmarks/*.py; do $(PY) $$bench || exit 1; done

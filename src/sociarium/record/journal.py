@@ -157,6 +157,9 @@ class Replies:
     def __contains__(self, address: Address) -> bool:
         return address in self._used
 
+    def __bool__(self) -> bool:
+        return bool(self._used)
+
     def add(self, address: Address, digest: str) -> None:
         self._used[address] = digest
 

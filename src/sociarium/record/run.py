@@ -155,11 +155,13 @@ class RunRecord:
         found = survey(simulation.state()) if due else None
         if self._written == self._rerun and self.get("status") == "finished":
             self.set("status", "running")  # a finished run goes on
+        record.called = record.called or bool(self.journal.touched)
         encoded = self._encode(cleaned(record), found)
         self._waiting.append(encoded)
         self._written += 1
         rows = sum(tick.rows for tick in self._waiting)
-        if record.called or encoded.large or len(self._waiting) >= self.cadence.group or rows > BUFFER_ROWS:
+        full = encoded.large or len(self._waiting) >= self.cadence.group or rows > BUFFER_ROWS
+        if record.called or full or self._snapshot_due():
             await self._flush(simulation, found)
 
     async def finish(self, simulation: Stateful) -> None:
@@ -237,6 +239,10 @@ class RunRecord:
             writer.wait(self._writing(waiting))
             if self.get("status") == "running":
                 writer.wait(lambda connection: _put(connection, "status", "paused"))
+
+    def _snapshot_due(self) -> bool:
+        """Whether a snapshot is wanted now, where they are rarer than ticks: ticks of large worlds do not wait for company then."""
+        return self.cadence.snapshot > 1 and self._written - self._snapshots.last() >= self.cadence.snapshot
 
     def _digest_due(self, tick: int) -> bool:
         return (tick + 1) % self.cadence.digest == 0

@@ -95,8 +95,8 @@ class Epidemic(Control):
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:
         """day; of one's world: cases (yesterday), before, total, deaths, size; of oneself: ill, isolating, working, vaccinated,
-        quarantined, result (-1 none, 0 negative, 1 positive), as far as there are actions for them. Whether one is exposed is not
-        to be seen."""
+        quarantined, waiting (for a result), result (-1 none, 0 negative, 1 positive), as far as there are actions for them. Whether one
+        is exposed is not to be seen."""
         agents = turn.agents
         everyone = len(agents) == len(self.stage)
         everyone = everyone and (agents is self.world.population.ids() or np.array_equal(agents, np.arange(len(agents))))
@@ -116,6 +116,7 @@ class Epidemic(Control):
         for cell in (cell for action in actions for cell in own.get(action, ())):
             mine[cell] = getattr(self, cell) if everyone else getattr(self, cell)[agents]
         if "test" in actions:
+            mine["waiting"] = np.asarray((self.result_day if everyone else self.result_day[agents]) >= self.day)
             mine["quarantined"] = np.asarray((self.quarantined_until if everyone else self.quarantined_until[agents]) >= self.day)
         if "vaccinate" in actions:
             mine["vaccinated"] = np.asarray((self.dose_day if everyone else self.dose_day[agents]) != NEVER)

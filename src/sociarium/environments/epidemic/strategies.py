@@ -56,12 +56,14 @@ def by_habit(habits: Habits | None = None, *, environment: str = "epidemic") -> 
             going = (drawn("vaccinate") < given.vaccinate) & ~columns["vaccinated"]
             actions.add(turn, f"{environment}.vaccinate", turn.agents[going], on=True)
         if turn.offered("test"):
-            going = columns["ill"] & (columns["result"] < 0) & (drawn("test") < given.test)
-            actions.add(turn, f"{environment}.test", turn.agents[going], on=True)
+            ill = turn.agents[columns["ill"] & (columns["result"] < 0) & ~columns["waiting"]]
+            going = ill[turn.random("habit.test").uniform(ill) < given.test]
+            actions.add(turn, f"{environment}.test", going, on=True)
         if turn.offered("comply"):
-            number, told = drawn("comply"), columns["quarantined"]
-            keeps = told & np.where(columns["complying"], number >= given.leave, number < given.start)
-            actions.add(turn, f"{environment}.comply", turn.agents, on=keeps)
+            told = np.flatnonzero(columns["quarantined"])
+            number = turn.random("habit.comply").uniform(turn.agents[told])
+            keeps = np.where(columns["complying"][told], number >= given.leave, number < given.start)
+            actions.add(turn, f"{environment}.comply", turn.agents[told], on=keeps)
         return actions
 
     return rule

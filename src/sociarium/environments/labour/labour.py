@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sociarium.environments.columnar import Cells, ColumnarEnvironment
 from sociarium.environments.labour.money import Brackets, equal_shares, predicted_unemployment, tax
 from sociarium.environments.wording import Wording
-from sociarium.kernel.actions import ActionTable, Flag, Number, action
+from sociarium.kernel.actions import ActionTable, Flag, Number, action, operation
 from sociarium.kernel.content import Block, Content, Layer
 from sociarium.kernel.environment import Events, Groups, Outcome
 from sociarium.kernel.errors import UsageError
@@ -34,6 +34,8 @@ class LabourRules:
     ``adjustment``: largest relative change of a wage in a month (alpha). ``slopes`` and ``intercept``: the regression of unemployment on
     claims
     per labour force, this month's first; ``counties``: how many there are, numbered in the population's column ``county``.
+    ``month``: ticks of a month; at the end of the last one wages are paid. ``who``: a true/false column of those who take part (the others
+    neither work nor are paid nor get shares of the tax); all where it is empty. ``keep_decisions``: whether every decision is recorded.
     """
 
     wage: int = 400_000
@@ -44,8 +46,13 @@ class LabourRules:
     intercept: float = 0.03
     counties: int = 1
     brackets: Brackets = field(default_factory=Brackets)
+    month: int = 1
+    who: str = ""
+    keep_decisions: bool = True
 
     def __post_init__(self) -> None:
+        if self.month < 1:
+            raise UsageError(f"a month of {self.month} ticks is none")
         if not 0 < self.wage <= MOST_WAGE or self.assets < 0 or not 0 <= self.adjustment < 1 or self.counties < 1 or not self.slopes:
             raise UsageError("wage is above 0, assets 0 or more, adjustment from 0 to below 1; at least one county and coefficient")
 
@@ -63,12 +70,14 @@ class LabourWording(Wording):
 
 
 class Labour(ColumnarEnvironment):
-    """A tick is a month. A group is an economy with one firm; money moves between people and firm, and is neither made nor lost."""
+    """A tick is a month, or a part of one (``LabourRules.month``). A group is an economy with one firm and a treasury; money moves between
+    people, firm and treasury, and is neither made nor lost."""
 
     name: ClassVar[str] = "labour"
 
     month: Ints  # months done, (groups,)
     firm: Ints  # cents of the firm; below 0 it is in debt, (groups,)
+    treasury: Ints  # cents; below 0 by what it has paid out, (groups,)
     taxed: Ints  # cents taken and given back in the last month, (groups,)
     spent: Ints  # cents, last month, (groups,)
     produced: Ints  # worth of the work done last month, cents, (groups,)
@@ -86,7 +95,7 @@ class Labour(ColumnarEnvironment):
         self.wording = wording or LabourWording()
         counties, lags, cents = self.rules.counties, len(self.rules.slopes), Cells(np.int64)
         self.group_cells = {
-            "month": cents, "firm": cents, "taxed": cents, "spent": cents, "produced": cents,
+            "month": cents, "firm": cents, "treasury": cents, "taxed": cents, "spent": cents, "produced": cents,
             "claims": Cells(np.float64, shape=(lags, counties)), "unemployment": Cells(np.float64, self.rules.intercept, (counties,)),
         }  # fmt: skip
         self.agent_cells = {
@@ -128,13 +137,25 @@ class Labour(ColumnarEnvironment):
     )
     def decide(self, turn: Turn, seen: Observations, table: ActionTable) -> Outcome:
         """Holds until decided otherwise. The last decision of a month counts."""
-        self.willing[table.agents] = table["work"]
+        member = self._members(table.agents)
+        self.willing[table.agents] = table["work"] if member is None else table["work"] & member
         self.propensity[table.agents] = table["consume"]
-        return Outcome([Events("decided", table.agents, {"work": table["work"], "consume": table["consume"]}, "own")])
+        decided = {"work": table["work"], "consume": table["consume"]}
+        return Outcome([Events("decided", table.agents, decided, "own", kept=self.rules.keep_decisions)])
+
+    @operation("Pay everyone who takes part the same from the treasury (a stimulus).")
+    def pay(self, cents: int) -> None:
+        if not 0 <= cents <= MOST_WAGE:
+            raise UsageError(f"{self.name}.pay: {cents} cents; 0 to {MOST_WAGE}")
+        agents = self._here()
+        self.assets[agents] += cents
+        self.treasury -= cents * np.bincount(self.group_of(agents), minlength=self.world.groups)
 
     def advance(self, to: int) -> Outcome | None:
-        """The month: jobs, wages, tax and its redistribution, consumption, next month's wages."""
-        agents = self.world.awake()
+        """At the end of a month: jobs, wages, tax and its redistribution, consumption, next month's wages."""
+        if (self.world.clock.tick + 1) % self.rules.month:
+            return None
+        agents = self._here()
         if not len(agents):
             return None
         group, groups = self.group_of(agents), self.world.groups
@@ -160,17 +181,17 @@ class Labour(ColumnarEnvironment):
     def measures(self) -> Mapping[str, Array]:
         """A group: unemployment (share of those who want to work), mean wage, income and assets (cents), taxed, spent, and money (all
         cents of
-        people and firm: never changes but by who comes and goes)."""
-        agents = self.world.population.ids()
+        people, firm and treasury: never changes but by who comes and goes)."""
+        agents = self._taking_part(self.world.population.ids())
         group, groups = self.group_of(agents), self.world.groups
         count = np.bincount(group, minlength=groups)
-        seeking = np.bincount(group, weights=self.willing[agents], minlength=groups)
-        jobless = np.bincount(group, weights=self.willing[agents] & ~self.employed[agents], minlength=groups)
+        willing = self.willing[agents]
+        seeking, jobless = (_sums(flags, group, groups) for flags in (willing, willing & ~self.employed[agents]))
         with np.errstate(invalid="ignore", divide="ignore"):
             means = {name: _sums(getattr(self, name)[agents], group, groups) / count for name in ("wage", "income", "assets")}
             unemployment = np.where(self.month > 0, jobless / seeking, np.nan)
         everyone = self.agents_of(np.arange(groups))
-        money = self.firm + _sums(self.assets, self.group_of(everyone), groups)
+        money = self.firm + self.treasury + _sums(self.assets[everyone], self.group_of(everyone), groups)
         return {"unemployment": unemployment, **means, "taxed": self.taxed.copy(), "spent": self.spent.copy(), "money": money}
 
     def _settle(self, agents: Array) -> None:
@@ -183,6 +204,25 @@ class Labour(ColumnarEnvironment):
         wage = population.get(agents, "wage") if own["wage"] else np.rint(self.rules.wage * factor)
         self.wage[agents] = np.clip(wage, 1, MOST_WAGE).astype(np.int64)
         self.assets[agents] = population.get(agents, "assets") if own["assets"] else self.rules.assets
+        if (member := self._members(agents)) is not None:
+            self.willing[agents] = member
+
+    def _members(self, agents: Array) -> NDArray[np.bool_] | None:
+        """Which of these take part; None for all."""
+        if not self.rules.who:
+            return None
+        population = self.world.population
+        if not all(self.rules.who in table for table in population):
+            raise UsageError(f"the labour market needs a column {self.rules.who!r}, which the population lacks")
+        return np.asarray(population.get(agents, self.rules.who), np.bool_)
+
+    def _taking_part(self, agents: Array) -> Array:
+        member = self._members(agents)
+        return agents if member is None else agents[member]
+
+    def _here(self) -> Array:
+        """Who is here and takes part, in order."""
+        return self._taking_part(self.world.awake())
 
     def _employ(self, agents: Array, draws: Floats) -> NDArray[np.bool_]:
         """Who wants to work has a job with probability 1 - u of the county; who has none claims, and claims make next month's u."""
@@ -215,6 +255,8 @@ class Labour(ColumnarEnvironment):
 
 def _sums(values: Array, group: Ints, groups: int) -> Ints:
     """Exact sums of whole numbers a group."""
+    if groups == 1:
+        return np.array([values.sum(dtype=np.int64)])
     out = np.zeros(groups, np.int64)
     np.add.at(out, group, values)
     return out

@@ -55,6 +55,8 @@ def equal_shares(total: ArrayLike, group: Ints, groups: int) -> Ints:
     if (whole[members == 0] != 0).any():
         raise UsageError("there is money to share out in a group that has nobody")
     part, odd = whole // np.maximum(members, 1), whole % np.maximum(members, 1)
+    if groups == 1:
+        return part[0] + (np.arange(len(group)) < odd[0])
     order = np.argsort(group, kind="stable")
     rank = np.empty(len(group), np.int64)
     rank[order] = np.arange(len(group)) - np.repeat(np.cumsum(members) - members, members)

@@ -17,7 +17,8 @@ class TownRules:
 
     ``vision``: tiles; ``attention``: events noticed a step; ``retention``: events last noticed that are not noticed again.
     ``speed``: tiles a step. ``cooldown``: seconds before the same two talk again (800 steps of ten seconds). Nobody begins a talk in
-    the hours ``quiet``.
+    the hours ``quiet``. ``acquainted``: everybody knows all places from the start, as one who has always lived there; else only what it
+    has seen.
     ``wander``: steps that one who came to a room (not to an object) goes on in it, at most. ``track``: where people stand is told in
     events every so many steps, of those who have moved since; 0: never. ``doors``: when doors are open, by name: hours from and to,
     (8, 20); all others are always open.
@@ -31,6 +32,7 @@ class TownRules:
     quiet: tuple[int, ...] = (23,)
     wander: int = 3
     track: int = 0
+    acquainted: bool = False
     doors: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
 
     def __post_init__(self) -> None:

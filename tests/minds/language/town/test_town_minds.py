@@ -18,8 +18,9 @@ from sociarium.minds.language.town.residents import Residents
 from sociarium.minds.language.town.talk import TalkRules
 from sociarium.models.backends.scripted import ScriptedBackend, open_scripted
 from sociarium.models.request import Reply
-from sociarium.testing import mind_test
+from sociarium.testing import leak_audit, mind_test
 from sociarium.testing.digests import digest_of, digest_of_state
+from sociarium.testing.injection import injection_test
 
 
 def mind_of(simulation):
@@ -196,7 +197,9 @@ def test_a_talk_takes_its_time_from_the_day_and_leaves_thoughts_and_a_view_of_th
     mind = mind_of(simulation)
     agenda = mind.component("dayplan").plans[agent].agenda
     words = f"talking with {NAMES[other]}"
-    assert next(entry.minutes for entry in agenda.entries if entry.activity == words) == int(ended.data["minutes"][0]) == 26  # 16 lines of 390 characters, 8 a word, 30 words a minute
+    assert (
+        next(entry.minutes for entry in agenda.entries if entry.activity == words) == int(ended.data["minutes"][0]) == 26
+    )  # 16 lines of 390 characters, 8 a word, 30 words a minute
     memory = mind.component("memory").stream
     rows = memory.of(agent)
     thoughts = [str(memory["text"][row]) for row in rows[memory["kind"][rows] == Kind.THOUGHT]]
@@ -206,3 +209,13 @@ def test_a_talk_takes_its_time_from_the_day_and_leaves_thoughts_and_a_view_of_th
     summary = next(int(row) for row in rows if str(memory["text"][row]) == "We spoke of the fair.")
     assert len(memory.evidence(summary)) == 16
     assert summary in mind.component("perceive").keywords.about(agent, [NAMES[other]])
+
+
+def test_words_make_no_resident_do_what_it_may_not_and_nobody_is_told_what_is_not_theirs():
+    def built():
+        return village(Residents(embedder=EMBEDDER), hours=0.7, start=7, size=3)
+
+    report = injection_test(built, ticks=30, announced=("chats.ended",), routes=("embedder",))
+    assert report.obeyed
+    assert not report.violations
+    assert not leak_audit(village(hours=0.5, start=7, size=3)).leaks

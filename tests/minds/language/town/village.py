@@ -11,7 +11,7 @@ from sociarium.environments.conversation.chats import ChatRules, Chats
 from sociarium.environments.town.map import TownMap
 from sociarium.environments.town.rules import TownRules
 from sociarium.environments.town.town import Town
-from sociarium.kernel.population import Population
+from sociarium.kernel.population import Column, Population, Visibility
 from sociarium.kernel.schedule import Calendar
 from sociarium.kernel.simulation import Simulation
 from sociarium.kernel.turn import Phase
@@ -50,7 +50,8 @@ def village(
     homes = np.resize([HAMLET.find("Alder House/room"), HAMLET.find("Birch House/room")], size)
     texts = {"innate": "kind", "learned": "a baker", "currently": "baking for the fair", "lifestyle": "sleeps from ten to six"}
     columns = {name: np.full(size, text, object) for name, text in texts.items()}
-    people = Population.of("resident", size, name=np.array(NAMES[:size], object), home=homes, **columns)
+    secret = Column("secret", str, "", Visibility.HIDDEN)
+    people = Population.of("resident", size, [secret], name=np.array(NAMES[:size], object), home=homes, **columns)
     phases = [Phase("live", lead="town"), Phase("talk", lead="chats", shows=("town",), offers=("say", "leave"))]
     schedule = Calendar(phases, step=seconds(step), duration=seconds(hours * 3600), start=int(start * HOUR))
     journal = journal if journal is not None else CountingJournal()

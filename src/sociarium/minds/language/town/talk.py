@@ -30,13 +30,17 @@ from sociarium.models.request import Sampling
 class TalkRules:
     """``top``: memories that come to mind before an utterance; ``spoken``: last lines that they are sought by; ``shown``: last lines that
     are shown. ``longest``: characters of an utterance. ``relation``: the sentence on the two is asked for before ``each`` utterance, as
-    the released code does, ``once`` a talk, or is as ``kept`` from earlier talks."""
+    the released code does, ``once`` a talk, or is as ``kept`` from earlier talks. ``form``: ``schema`` asks for the utterance and whether
+    the talk may end; ``text``, for models too small for that, takes the first paragraph of what is said, and the talk may end from its
+    ``enough``-th line on."""
 
     top: int = 15
     spoken: int = 4
     shown: int = 8
     longest: int = 400
     relation: Literal["each", "once", "kept"] = "once"
+    form: Literal["schema", "text"] = "schema"
+    enough: int = 4
 
     def __post_init__(self) -> None:
         if min(self.spoken, self.shown, self.longest) < 1 or self.top < 0:
@@ -91,12 +95,16 @@ class Talk(Decider):
             if len(rows):
                 blocks += self.mind.prompts["memories"].render(memories=memory.shown(rows))
         blocks += [block for block in shown if id(block) not in dropped]
-        blocks += self.mind.prompts["say"].render(name=asking.name, other=self.mind.name_of(other))
-        reply = await asking.ask(self.name, tuple(blocks), schema=self._schema, sampling=self.sampling)
+        free = self.rules.form == "text"
+        blocks += self.mind.prompts["say_text" if free else "say"].render(name=asking.name, other=self.mind.name_of(other))
+        reply = await asking.ask(self.name, tuple(blocks), schema=None if free else self._schema, sampling=self.sampling)
         if not reply.good:
             return self.stood_in(asking, reply.status, reply.error)
         spec = asking.turn.offer(self.actions[0])
-        arguments = {"text": reply.fields.get("utterance"), "end": reply.fields.get("end")}
+        fields = reply.fields
+        if free:
+            fields = {"utterance": spoken(reply.text, asking.name), "end": len(lines) + 1 >= self.rules.enough}
+        arguments = {"text": fields.get("utterance"), "end": fields.get("end")}
         wrong = problem(spec, arguments)
         if wrong is not None:
             return self.stood_in(asking, wrong.status, wrong.reason)
@@ -120,6 +128,12 @@ class Talk(Decider):
 
     def load(self, state: Mapping[str, Any]) -> None:
         self.asked = {int(agent): int(other) for agent, other in np.asarray(state["asked"]).tolist()} if state else {}
+
+
+def spoken(text: str, name: str) -> str:
+    """The first paragraph of a free reply, without quotation marks and the speaker's own name before it."""
+    first = next((part.strip() for part in text.split("\n") if part.strip()), "")
+    return first.removeprefix(f"{name}:").strip().strip('"\u201c\u201d').strip()
 
 
 class Aftertalk(Thinker):

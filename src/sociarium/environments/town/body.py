@@ -106,7 +106,8 @@ class Body(ColumnarEnvironment):
         starts, standing = self.map.starts, self.map.standing[1]
         self.tile[agents] = standing[starts[homes] + ranks(homes) % (starts[homes + 1] - starts[homes])]
         self.until[agents] = self.world.clock.time
-        self.known[agents] |= self.rules.acquainted
+        if self.rules.acquainted:
+            self.seen_places[agents] = np.packbits(np.ones(len(self.map), np.bool_))
         self._learn(agents)
 
     def _homes(self, agents: AgentIds) -> Ints:

@@ -147,8 +147,8 @@ def test_one_chooses_sector_arena_and_object_among_what_one_knows_and_goes_there
     how = Residents(embedder=EMBEDDER, importance=BY_KIND, trigger=0, style=style, plan=PlanRules("items", steps=False))
     rules = TownRules(speed=6, acquainted=True)
     simulation = village(how, hours=5, start=11, size=1, backend=ScriptedBackend(script), rules=rules)
-    known, inn = simulation.world["town"].known, HAMLET.find("Inn")
-    assert known.all()
+    assert simulation.world["town"].known(np.array([0])).all()
+    inn = HAMLET.find("Inn")
     records = played(simulation)
     where = simulation.minds.all[0].component("whereabouts")
     assert {what for _, what in where.kept} >= {"baking", "resting"}

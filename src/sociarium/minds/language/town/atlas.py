@@ -34,8 +34,9 @@ class Atlas:
         return str(self.map.address(place))
 
     def known(self, asking: Asking) -> Bools:
-        """The places that this agent has seen."""
-        return np.asarray(asking.value(self.town, "known"), np.bool_)
+        """The places that this agent has seen: the town shows a bit each, eight to a byte."""
+        bits: Any = np.unpackbits(np.asarray(asking.value(self.town, "known"), np.uint8), count=len(self.map))
+        return bits.astype(np.bool_)
 
     def within(self, known: Bools, parent: int) -> dict[str, int]:
         """Known places right below ``parent`` (-1: sectors), by name; of two with one name the first."""

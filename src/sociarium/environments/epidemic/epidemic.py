@@ -86,12 +86,12 @@ class Epidemic(Control):
             first = agents[np.asarray(self._column(initial, agents), np.bool_)]
         else:
             first = agents[self.world.randomness.stream("epidemic.first", self.day).uniform(agents) < initial]
-        self._forget(anew=True)
+        self._forget()
         self._infect(first)
 
     def admit(self, agents: AgentIds) -> None:
         super().admit(agents)
-        self._forget(anew=True)
+        self._forget()
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:
         """day; of one's world: cases (yesterday), before, total, deaths, size; of oneself: ill, isolating, working, vaccinated,
@@ -216,7 +216,7 @@ class Epidemic(Control):
         if state and groups is None:
             self.day, self.closed = int(state["day"]), set(state["closed"])
             self.disease = replace(self.disease, reproduction=_weeks(np.asarray(state["reproduction"], np.float64)))
-        self._forget(anew=True)
+        self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
         """For a fork: all but the engine, which is found out anew."""
@@ -281,7 +281,8 @@ class Epidemic(Control):
         enter(state, agents, Stage.EXPOSED, self.day - 1, self.disease, draws(self.world.randomness, self.day - 1))
         self.infected[agents] = self.day - 1
         self.total += np.bincount(self.group_of(agents), minlength=self.world.groups)
-        self._forget()
+        if self._engine is not None:
+            self._engine.joined(np.asarray(agents, np.int64), self.until)
 
     def _count(self, flows: Flows) -> None:
         cases = np.bincount(self.group_of(flows.infected), minlength=self.world.groups).astype(np.int64)
@@ -329,17 +330,13 @@ class Epidemic(Control):
 
     def _use(self, disease: Disease) -> None:
         self.disease, self.shares = disease, weights(disease)
-        self._forget(anew=True)
+        self._forget()
 
-    def _forget(self, *, anew: bool = False) -> None:
-        """Stages were changed from outside; with ``anew``, people or parameters too."""
-        if self._engine is None:
-            return
-        if anew:
+    def _forget(self) -> None:
+        """People, parameters or stages were changed from outside: the engine is made anew."""
+        if self._engine is not None:
             self._engine.close()
             self._engine = None
-        else:
-            self._engine.forget()
 
     def _ready(self) -> Engine:
         if self._engine is None:

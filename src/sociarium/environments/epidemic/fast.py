@@ -1,8 +1,8 @@
 """The day by compiled kernels (extra ``fast``): three ways to find who is infected.
 
-``push``: the contacts of the infectious are read, and what is sent is added to whoever of them is susceptible. ``pull``: the contacts of
-the susceptible are read; cheaper where they have far fewer. Both give the bits of ``PlainEngine``; ``auto`` takes the cheaper one each
-day. ``events``: only contacts that transmit are looked at, found by geometric skips: exact in law, with random numbers of its own.
+``push``: the contacts of the infectious are read, and what is sent is added to whoever of them is susceptible. ``pull``: numbers are drawn
+for the susceptible, and contacts are read of those whom they could infect. Both give the bits of ``PlainEngine``; ``auto`` takes the
+cheaper one each day. ``events``: only contacts that transmit are looked at, found by geometric skips: exact in law, with random numbers of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from sociarium.environments.epidemic.disease import Disease, Stage
 from sociarium.environments.epidemic.forces import Forces
 from sociarium.environments.epidemic.layers import Layer, Worlds, checked, meetings
 from sociarium.environments.epidemic.model import (
-    FOR_GOOD,
     INFECTION,
     LENGTH,
     Behaviour,
@@ -28,13 +27,13 @@ from sociarium.environments.epidemic.model import (
     Flows,
     Mask,
     People,
-    Uniform,
-    draws,
+    died,
     people_in,
-    progress,
 )
+from sociarium.environments.epidemic.pulling import Pulled, Pulling
 from sociarium.environments.epidemic.skipping import Skipping
-from sociarium.environments.epidemic.workshop import Emissions, Workshop, graph_of, is_mutual, packed
+from sociarium.environments.epidemic.stages import Stages
+from sociarium.environments.epidemic.workshop import Emissions, Workshop, chosen, graph_of, is_mutual, packed
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.randomness import Randomness
 
@@ -42,7 +41,7 @@ Array = NDArray[Any]
 Method = Literal["auto", "push", "pull", "events"]
 
 TRANSMISSION = "epidemic.transmission"
-FEWER = 3  # a contact that is pulled costs about so many times one that is pushed
+ROW, CONTACT, ADDED, DRAW = 12.0, 1.2, 10.0, 3.0  # what a row, a contact, a sum and a number drawn cost, about, in nanoseconds
 EVERYONE = np.empty(0, np.bool_)
 
 
@@ -61,42 +60,34 @@ class FastEngine:
         self.graphs = [None if layer.network is None else graph_of(layer.network) for layer in layers]
         self.trait = np.ascontiguousarray(people.trait)
         self.group = np.zeros(1, np.int64) if people.groups == 1 else np.ascontiguousarray(people.group)
-        self.forces = None if method == "events" else Forces(self.workshop, size)
+        self.stages = Stages(self.workshop, size, disease, self.emissions.active.any(axis=1))
         self.skipping = [
             Skipping(self.workshop, graph, self.emissions.units, disease.scale)
             for graph in self.graphs
             if graph is not None and method == "events"
         ]
-        self.lengths = {stage: _guided(disease.duration(stage).thresholds()) for stage in Stage if disease.duration(stage).drawn}
+        self._forces: Forces | None = None
+        self._pulling: Pulling | None = None
         self.visited = 0
         self.used: Method = method  # of the last step, like ``visited``: contacts looked at
-        self._bits: Array | None = None  # who is susceptible, a bit an agent
-        self._susceptible = 0
         self._mutual: bool | None = None
         if method == "pull" and not self._is_mutual():
             raise UsageError("pull needs networks that have each contact in both directions; use push or auto")
 
     def step(self, state: EpidemicState, behaviour: Behaviour, randomness: Randomness, tick: int) -> tuple[EpidemicState, Flows]:
-        day = state.day
-        bits = self._open(state)
-        agents, since = self._senders(state)
-        self.visited, self.used = 0, self._way(len(agents))
-        if self.used == "events":
-            infected = self._by_events(state, behaviour, bits, agents, since, randomness, tick)
-        else:
-            infected = self._by_force(state, behaviour, bits, agents, since, randomness, tick)
-        left = self._ending(state)
-        flows = Flows(infected, left, state.stage[left])
-        enters = partial(self._enter, np.uint64(randomness.stream(LENGTH, tick).key))
-        deaths = progress(state, flows, day, self.disease, draws(randomness, tick), self.people, enters)
-        again = left[flows.stages == Stage.RECOVERED]
-        kernels.flip(bits, infected)
-        kernels.flip(bits, again)
-        self._susceptible += len(again) - len(infected)
-        return replace(state, day=day + 1, deaths=deaths), flows
+        self.stages.open(state)
+        self.visited, self.used = 0, self._way(state.day)
+        ways = {"events": self._by_events, "pull": self._by_pull}
+        infected = ways.get(self.used, self._by_force)(state, behaviour, randomness, tick)
+        left, was = self.stages.passed(state, infected, randomness.stream(LENGTH, tick).key)
+        flows = Flows(infected, left, was)
+        return replace(state, day=state.day + 1, deaths=state.deaths + died(flows, self.disease, self.people)), flows
 
     def forget(self) -> None:
-        self._bits = None
+        self.stages.forget()
+
+    def joined(self, agents: NDArray[np.int64], until: NDArray[np.int16]) -> None:
+        self.stages.joined(agents, until)
 
     def close(self) -> None:
         self.workshop.close()
@@ -105,45 +96,39 @@ class FastEngine:
         """For a fork. People and networks are shared: nobody writes into them."""
         return FastEngine(self.people, self.disease, self.layers, method=self.method, threads=self.workshop.threads)
 
-    def _open(self, state: EpidemicState) -> Array:
-        if self._bits is None:
-            self._bits = packed(state.stage == Stage.SUSCEPTIBLE)
-            self._susceptible = int(np.bitwise_count(self._bits).sum())
-        return self._bits
-
-    def _way(self, senders: int) -> Method:
+    def _way(self, day: int) -> Method:
         if self.method != "auto":
             return self.method
-        networks = all(graph is not None for graph in self.graphs)
-        return "pull" if networks and FEWER * self._susceptible < senders and self._is_mutual() else "push"
+        networks = [graph for graph in self.graphs if graph is not None]
+        if len(networks) < len(self.graphs) or not networks:
+            return "push"
+        size = len(self.trait)
+        degree = sum(len(targets) for _, targets in networks) / max(1, size)
+        row = ROW + CONTACT * degree
+        bound = float(self.disease.receptivity(day).mean()) * degree * float(self.emissions.units[-1]) / self.disease.scale
+        push = self.stages.senders * (row + ADDED * degree * self.stages.susceptible / max(1, size))
+        pull = self.stages.susceptible * (DRAW + row * bound / (1 + bound / 2))
+        return "pull" if pull < push and self._is_mutual() else "push"
 
     def _is_mutual(self) -> bool:
         if self._mutual is None:
-            self._mutual = all(graph is None or is_mutual(graph) for graph in self.graphs)
+            self._mutual = all(graph is None or is_mutual(graph, self.workshop) for graph in self.graphs)
         return self._mutual
 
     def _senders(self, state: EpidemicState) -> tuple[Array, Array]:
-        """Who sends anything anywhere today, and the column of the emission tables of each."""
-        size, active, shop = len(state), self.emissions.active, self.workshop
-        whole = size - size % 8
-        words = state.stage[:whole].view(np.uint64)
-        parts = shop.parts(len(words))
+        """Who sends anything anywhere today, ascending, and the column of the emission tables of each."""
+        active, shop, bits, parts = self.emissions.active, self.workshop, self.stages.sending, self.stages.parts
 
         def work(number: int) -> tuple[Array, Array]:
             first, last = parts[number]
-            room = 8 * (last - first) + 1
+            room = 64 * (last - first) + 1
             agents, since = shop.room(f"agents {number}", room, np.int32), shop.room(f"since {number}", room, np.uint8)
-            count = kernels.senders(words[first:last], state.stage, state.infected, active, state.day, 8 * first, agents, since)
+            count = kernels.senders(bits, first, last, state.stage, state.infected, active, state.day, agents, since)
             return agents[:count], since[:count]
 
         found = shop.each(work)
-        rest = np.arange(whole, size)
-        rest = rest[(state.stage[whole:] == Stage.EXPOSED) | (state.stage[whole:] == Stage.INFECTIOUS)]
-        if len(found) == 1 and not len(rest):
+        if len(found) == 1:
             return found[0]
-        column = np.minimum(state.day - state.infected[rest].astype(np.int64), active.shape[1] - 1)
-        sending = active[state.stage[rest], column]
-        found.append((rest[sending].astype(np.int32), column[sending].astype(np.uint8)))
         return np.concatenate([agents for agents, _ in found]), np.concatenate([since for _, since in found])
 
     def _sent(self, state: EpidemicState, sends: Mask | None, agents: Array, since: Array, table: Array) -> tuple[Array, Array]:
@@ -153,21 +138,15 @@ class FastEngine:
         count = kernels.sent_in(agents, since, state.stage, table, EVERYONE if sends is None else sends, who, units)
         return who[:count], units[:count]
 
-    def _by_force(
-        self, state: EpidemicState, behaviour: Behaviour, bits: Array, agents: Array, since: Array, randomness: Randomness, tick: int
-    ) -> NDArray[np.int64]:
-        forces = self.forces
-        assert forces is not None
+    def _by_force(self, state: EpidemicState, behaviour: Behaviour, randomness: Randomness, tick: int) -> NDArray[np.int64]:
+        if self._forces is None:
+            self._forces = Forces(self.workshop, len(state))
+        forces, bits = self._forces, self.stages.opened
+        agents, since = self._senders(state)
         mixed = np.zeros(1)
         for number, (layer, graph) in enumerate(zip(self.layers, self.graphs, strict=True)):
             sends, receives = behaviour.sending(number), behaviour.receiving(number)
             open_to = bits if receives is None else bits & packed(receives)
-            if graph is not None and self.used == "pull":
-                code = np.zeros(len(state), np.uint8)
-                who, codes = self._sent(state, sends, agents, since, self.emissions.codes[number])
-                code[who] = codes
-                self.visited += forces.pull(graph, code, self.emissions.units.astype(np.uint32), open_to)
-                continue
             who, units = self._sent(state, sends, agents, since, self.emissions.tables[number])
             if layer.mixed:
                 mixed = mixed + self._mixed(who, units, receives)
@@ -190,9 +169,30 @@ class FastEngine:
         received = share if people.groups == 1 else share[people.group]
         return received if receives is None else np.where(receives, received, 0.0)
 
-    def _by_events(
-        self, state: EpidemicState, behaviour: Behaviour, bits: Array, agents: Array, since: Array, randomness: Randomness, tick: int
-    ) -> NDArray[np.int64]:
+    def _by_pull(self, state: EpidemicState, behaviour: Behaviour, randomness: Randomness, tick: int) -> NDArray[np.int64]:
+        if self._pulling is None:
+            self._pulling = Pulling(self.workshop, [graph for graph in self.graphs if graph is not None])
+        everyone = self.emissions.alike
+        agents, since = (EVERYONE, EVERYONE) if all(unit is not None for unit in everyone) else self._senders(state)
+        layers: list[Pulled] = []
+        for number, unit in enumerate(everyone):
+            sends, units = behaviour.sending(number), np.unique(self.emissions.tables[number]).astype(np.uint32)
+            sending = self.stages.sending if sends is None else self.stages.sending & packed(sends)
+            if unit is not None:
+                layers.append(Pulled(sending, behaviour.receiving(number), units, unit=unit))
+                continue
+            code = self.workshop.room(f"code {number}", len(state), np.uint8)
+            code[agents] = np.searchsorted(units, self.emissions.tables[number]).astype(np.uint8)[state.stage[agents], since]
+            if len(agents) < self.stages.senders:  # some send nothing today
+                sending = sending & chosen(agents, len(state))
+            layers.append(Pulled(sending, behaviour.receiving(number), units, code))
+        receptivity, key = self.disease.receptivity(state.day), randomness.stream(INFECTION, tick).key
+        found, self.visited = self._pulling.candidates(self.stages.opened, layers, self.trait, receptivity, 1 / self.disease.scale, key)
+        return found.infected()
+
+    def _by_events(self, state: EpidemicState, behaviour: Behaviour, randomness: Randomness, tick: int) -> NDArray[np.int64]:
+        bits = self.stages.opened
+        agents, since = self._senders(state)
         receptivity = self.disease.receptivity(state.day)
         found: list[Array] = []
         for number, skipping in enumerate(self.skipping):
@@ -208,33 +208,3 @@ class FastEngine:
         infected = infected[: kernels.first_time(bits, infected)]  # several may infect one
         kernels.flip(bits, infected)
         return np.sort(infected).astype(np.int64)
-
-    def _enter(
-        self, key: np.uint64, state: EpidemicState, agents: Array, stage: Stage, day: int, disease: Disease, uniform: Uniform
-    ) -> None:
-        """``model.enter``, compiled."""
-        duration = disease.duration(stage)
-        if duration.ends and duration.drawn:
-            thresholds, guide = self.lengths[stage]
-            kernels.enter_drawn(agents, int(stage), day, FOR_GOOD - 1, thresholds, guide, key, state.stage, state.until)
-        else:
-            kernels.enter(agents, int(stage), day + int(duration.days) if duration.ends else FOR_GOOD, state.stage, state.until)
-
-    def _ending(self, state: EpidemicState) -> NDArray[np.int64]:
-        size, shop = len(state), self.workshop
-        whole = size - size % 4
-        words = state.until[:whole].view(np.uint64)
-        parts = shop.parts(len(words))
-
-        def work(number: int) -> Array:
-            first, last = parts[number]
-            room = shop.room(f"ending {number}", 4 * (last - first) + 1, np.int32)
-            return room[: kernels.ending(words[first:last], state.until, state.day, 4 * first, room)]
-
-        rest = whole + np.flatnonzero(state.until[whole:] == state.day)
-        return np.concatenate([*shop.each(work), rest]).astype(np.int64)
-
-
-def _guided(thresholds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Thresholds, and how many of them are below each 256th."""
-    return thresholds, np.searchsorted(thresholds, np.arange(256) / 256, side="left").astype(np.int32)

@@ -1,4 +1,4 @@
-"""How much is sent to whom in a day: pushed from those who send, or pulled by those who may be infected. The sums are the same."""
+"""How much is sent to whom in a day, pushed from those who send. ``pulling.py`` gets the same sums from the other side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sociarium.environments.epidemic import kernels
-from sociarium.environments.epidemic.workshop import Graph, Workshop
+from sociarium.environments.epidemic.workshop import Workshop
 from sociarium.kernel.errors import UsageError
 
 Array = NDArray[Any]
@@ -36,9 +36,9 @@ class Forces:
 
     def __init__(self, workshop: Workshop, size: int) -> None:
         self.workshop, self.size = workshop, size
-        self.blocks = (size >> kernels.BLOCK) + 1
+        self.words = (size + 63) // 64
         self.force = np.zeros((workshop.threads, size), np.uint32)
-        self.reached = np.zeros((workshop.threads, self.blocks), np.uint8)
+        self.reached = np.zeros((workshop.threads, self.words), np.uint64)
 
     def push(self, kernel: Push, who: Array, units: Array) -> int:
         """Add what these agents send; returns how many contacts they have."""
@@ -59,25 +59,14 @@ class Forces:
 
         return _whole(self.workshop.each(work))
 
-    def pull(self, graph: Graph, code: Array, units: Array, bits: Array) -> int:
-        """Add what everyone whose bit is set is sent by contacts; returns how many contacts were looked at. ``code``: row of ``units``,
-        one an agent."""
-        parts = self.workshop.parts(self.blocks)
-
-        def work(number: int) -> int:
-            first, last = (min(block << kernels.BLOCK, self.size) for block in parts[number])
-            return kernels.pull(*graph, code, units, bits, (first, last), self.force[number], self.reached[number])
-
-        return _whole(self.workshop.each(work))
-
     def candidates(self, trait: Array, receptivity: Array, inverse: float, key: int, mixed: Array, also: Array | None) -> Candidates:
         """Draw for everyone on whom there is any force (and for ``also``, ascending, who contain them), and leave no force behind."""
-        parts = self.workshop.parts(self.blocks)
+        parts = self.workshop.parts(self.words)
         everyone = self.workshop.room("touched", self.size + self.workshop.threads, np.int32)
 
         def work(number: int) -> tuple[Array, Array, Array]:
             first, last = parts[number]
-            start, stop = min(first << kernels.BLOCK, self.size), min(last << kernels.BLOCK, self.size)
+            start, stop = min(64 * first, self.size), min(64 * last, self.size)
             touched = everyone[start + number : stop + number + 1]
             touched = touched[: kernels.sweep(self.force, self.reached, first, last, touched)]
             if also is not None:

@@ -16,7 +16,6 @@ from sociarium.environments.epidemic.intrinsics import prefetch, trailing_zeros
 _compiled = numba.njit(cache=True, nogil=True, boundscheck=False)
 _inlined = numba.njit(cache=True, nogil=True, boundscheck=False, inline="always")
 
-BLOCK = 12  # a block of 2^12 agents is swept only where one of them was reached
 SLACK = 1e-12  # more than 1 - exp(-x) can exceed x by rounding: nobody who is infected is missed
 ROWS, EDGES = 16, 8  # how many senders ahead the start of a row, and the row, are fetched
 
@@ -24,10 +23,8 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _SECOND = np.uint64(0xD1B54A32D192ED03)
 _MIX_A, _MIX_B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
-_0, _1, _3, _6, _32, _63 = np.uint64(0), np.uint64(1), np.uint64(3), np.uint64(6), np.uint64(32), np.uint64(63)
-_BLOCK, _LOW_HALF = np.uint64(BLOCK), np.uint64(0xFFFFFFFF)
-_LOWEST = np.uint64(0x0101010101010101)
-_2, _EACH, _HIGHEST = np.uint64(2), np.uint64(0x0001000100010001), np.uint64(0x8000800080008000)
+_0, _1, _6, _32, _63 = np.uint64(0), np.uint64(1), np.uint64(6), np.uint64(32), np.uint64(63)
+_LOW_HALF = np.uint64(0xFFFFFFFF)
 
 
 @_inlined
@@ -52,25 +49,24 @@ def _bit(bits: Any, place: Any) -> Any:
 
 
 @_compiled
-def senders(words: Any, stage: Any, infected: Any, active: Any, day: int, base: int, agents: Any, since: Any) -> Any:
-    """Agents who send anything in any layer; ``since``: the column of the emission tables of each. ``active``: whether a stage sends
-    anything so many days after infection, (stages, columns).
-
-    ``words``: stages of eight agents in one number, from agent ``base`` on. In 1 (exposed) and 2 (infectious), alone among stages, the
-    two lowest bits differ.
-    """
-    last = active.shape[1] - 1
+def senders(bits: Any, first: int, last: int, stage: Any, infected: Any, active: Any, day: int, agents: Any, since: Any) -> Any:
+    """Agents of the words from ``first`` to ``last`` who send anything in any layer, ascending; ``since``: the column of the emission
+    tables of each. ``bits``: who is in a stage that sends on some day. ``active``: whether it does so many days after infection,
+    (stages, columns)."""
+    columns = active.shape[1]
     kept = _0
-    for word in range(len(words)):
-        eight = words[np.uint64(word)]
-        found = (eight ^ (eight >> _1)) & _LOWEST
-        first = np.uint64(base) + (np.uint64(word) << _3)
+    for word in range(first, last):
+        found = bits[word]
         while found != _0:
-            agent = first + (trailing_zeros(found) >> _3)
+            agent = (np.uint64(word) << _6) + trailing_zeros(found)
             found &= found - _1
-            column = np.uint64(min(np.int64(day) - np.int64(infected[agent]), last)) if last else _0
-            agents[kept], since[kept] = agent, column
-            kept += np.uint64(active[np.uint64(stage[agent]), column])
+            if columns == 1:
+                agents[kept], since[kept] = agent, 0
+                kept += _1
+            else:
+                column = np.uint64(min(np.int64(day) - np.int64(infected[agent]), columns - 1))
+                agents[kept], since[kept] = agent, column
+                kept += np.uint64(active[np.uint64(stage[agent]), column])
     return np.int64(kept)
 
 
@@ -135,7 +131,7 @@ def push_drawn(
 
 @_compiled
 def add(hits: Any, force: Any, reached: Any) -> bool:
-    """Add what was sent; ``reached``: blocks of agents in which anyone was sent anything. False where a sum left 32 bits."""
+    """Add what was sent; ``reached``: who was sent anything, a bit an agent. False where a sum left 32 bits."""
     wrapped = False
     for place in range(len(hits)):
         hit = hits[np.uint64(place)]
@@ -143,50 +139,31 @@ def add(hits: Any, force: Any, reached: Any) -> bool:
         total = np.uint32(force[target] + unit)
         wrapped |= total < unit
         force[target] = total
-        reached[target >> _BLOCK] = 1
+        reached[target >> _6] |= _1 << (target & _63)
     return not wrapped
 
 
 @_compiled
-def pull(starts: Any, targets: Any, code: Any, units: Any, bits: Any, bounds: Any, force: Any, reached: Any) -> Any:
-    """The same sums from the side of those who may be infected: the contacts of every open agent within ``bounds`` (first, one past the
-    last). The graph must have each contact in both directions. ``code``: row of ``units`` of each agent, 0 for who sends nothing. Returns
-    how many contacts were looked at; -1 where a sum left 32 bits."""
-    wrapped, visited = False, np.int64(0)
-    for agent in range(bounds[0], bounds[1]):
-        if _bit(bits, np.uint64(agent)):
-            total = np.uint64(force[agent])
-            visited += starts[agent + 1] - starts[agent]
-            for edge in range(np.uint64(starts[agent]), np.uint64(starts[agent + 1])):
-                total += np.uint64(units[code[np.uint32(targets[edge])]])
-            force[agent] = np.uint32(total)
-            wrapped |= total > _LOW_HALF
-            reached[np.uint64(agent) >> _BLOCK] = 1
-    return np.int64(-1) if wrapped else visited
-
-
-@_compiled
 def sweep(force: Any, reached: Any, first: int, last: int, touched: Any) -> Any:
-    """Agents of the blocks from ``first`` to ``last`` on whom there is any force, ascending. Sums the rows of ``force`` (one a thread)
-    into the first, leaves the others zero."""
-    count, size, rows = _0, force.shape[1], force.shape[0]
-    for block in range(first, last):
-        found = reached[0, block]
+    """Agents of the words from ``first`` to ``last`` whom anyone reached, ascending. Sums the rows of ``force`` (one a thread) into the
+    first, leaves the others and ``reached`` zero."""
+    count, rows = _0, force.shape[0]
+    for word in range(first, last):
+        found = reached[0, word]
         for row in range(1, rows):
-            found |= reached[row, block]
-        if not found:
+            found |= reached[row, word]
+        if found == _0:
             continue
-        start, end = block << BLOCK, min((block + 1) << BLOCK, size)
-        for row in range(1, rows):
-            if reached[row, block]:
-                for agent in range(start, end):
-                    force[0, agent] += force[row, agent]
-                    force[row, agent] = 0
         for row in range(rows):
-            reached[row, block] = 0
-        for agent in range(start, end):
+            reached[row, word] = _0
+        while found != _0:
+            agent = (np.uint64(word) << _6) + trailing_zeros(found)
+            found &= found - _1
+            for row in range(1, rows):
+                force[0, agent] += force[row, agent]
+                force[row, agent] = 0
             touched[count] = agent
-            count += np.uint64(force[0, agent] != 0)
+            count += _1
     return np.int64(count)
 
 
@@ -208,6 +185,98 @@ def candidates(
         who[count], drawn[count], hazard[count] = agent, number, rate
         count += np.uint64(number < rate + SLACK)
     return np.int64(count)
+
+
+@_compiled
+def hopeful(opened: Any, first: int, last: int, degrees: Any, reach: Any, trait: Any, rates: Any, key: Any, who: Any, drawn: Any) -> Any:
+    """Agents of the words from ``first`` to ``last``, of those whose bit is set, who could be infected by as many contacts as they have:
+    ascending, with the number drawn for each. ``degrees``: (layers, agents). ``reach``: what so many contacts send at most, (layers, 256).
+
+    1 - exp(-h) <= h / (1 + h / 2), because exp(-h) >= (1 - h / 2) / (1 + h / 2).
+    """
+    count, layers, alone = _0, degrees.shape[0], len(rates) == 1
+    for word in range(first, last):
+        found = opened[word]
+        while found != _0:
+            agent = (np.uint64(word) << _6) + trailing_zeros(found)
+            found &= found - _1
+            most = reach[0, degrees[0, agent]]
+            for layer in range(1, layers):
+                most += reach[layer, degrees[layer, agent]]
+            most *= rates[0] if alone else rates[trait[agent]]
+            number = uniform(key, agent, 0)
+            who[count], drawn[count] = agent, number
+            count += np.uint64(number * (1.0 + 0.5 * most) < most * (1.0 + SLACK) + SLACK)
+    return np.int64(count)
+
+
+@_inlined
+def _fetched(starts: Any, targets: Any, who: Any, place: Any) -> None:
+    count = len(who)
+    if place + ROWS < count:
+        prefetch(starts, np.int64(who[place + ROWS]))
+    if place + EDGES < count:
+        row = np.int64(starts[who[place + EDGES]])
+        prefetch(targets, row)
+        prefetch(targets, row + 9)
+
+
+@_compiled
+def pull_alike(starts: Any, targets: Any, who: Any, receives: Any, sending: Any, unit: int, sums: Any) -> Any:
+    """Add what each of these agents is sent by its contacts, where all who send (bits) send the same. The graph must have each contact in
+    both directions. ``receives``: empty for everyone. Returns how many contacts were looked at."""
+    visited, free = _0, len(receives) == 0
+    for place in range(len(who)):
+        _fetched(starts, targets, who, place)
+        agent, total = np.uint64(who[place]), _0
+        edge, end = np.uint64(starts[agent]), np.uint64(starts[agent + _1])
+        if free or receives[agent]:
+            visited += end - edge
+            while edge < end:
+                total += _bit(sending, np.uint64(np.uint32(targets[edge])))
+                edge += _1
+        sums[place] += total * np.uint64(unit)
+    return np.int64(visited)
+
+
+@_compiled
+def pull(starts: Any, targets: Any, who: Any, receives: Any, sending: Any, code: Any, units: Any, sums: Any) -> Any:
+    """``pull_alike`` where senders differ: ``code``: row of ``units`` of each of them."""
+    visited, free = _0, len(receives) == 0
+    for place in range(len(who)):
+        _fetched(starts, targets, who, place)
+        agent, total = np.uint64(who[place]), _0
+        edge, end = np.uint64(starts[agent]), np.uint64(starts[agent + _1])
+        if free or receives[agent]:
+            visited += end - edge
+            while edge < end:
+                target = np.uint64(np.uint32(targets[edge]))
+                if _bit(sending, target):
+                    total += np.uint64(units[code[target]])
+                edge += _1
+        sums[place] += total
+    return np.int64(visited)
+
+
+@_compiled
+def narrowed(who: Any, drawn: Any, sums: Any, trait: Any, rates: Any, inverse: float) -> Any:
+    """Of these agents, those whose number may be below their probability, moved to the front of all three; ``sums`` of whole numbers is
+    turned into hazards, 64 bits for 64 bits."""
+    count, alone = _0, len(rates) == 1
+    hazard = sums.view(np.float64)
+    for place in range(len(who)):
+        agent, number = who[place], drawn[place]
+        rate = (rates[0] if alone else rates[trait[agent]]) * (np.float64(sums[place]) * inverse)
+        who[count], drawn[count], hazard[count] = agent, number, rate
+        count += np.uint64(number * (1.0 + 0.5 * rate) < rate * (1.0 + SLACK) + SLACK)
+    return np.int64(count)
+
+
+@_compiled
+def narrow_degrees(starts: Any, degrees: Any) -> None:
+    """How many contacts each agent has; 255: so many or more."""
+    for agent in range(len(degrees)):
+        degrees[agent] = min(starts[agent + 1] - starts[agent], 255)
 
 
 @_compiled
@@ -269,44 +338,6 @@ def landed(targets: Any, edges: Any, codes: Any, units: Any, bits: Any, trait: A
 
 
 @_compiled
-def ending(words: Any, until: Any, day: int, base: int, who: Any) -> Any:
-    """Agents whose stage ends today, ascending. ``words``: the last days of four agents in one number, from agent ``base`` on."""
-    count, wanted = _0, np.int16(day)
-    pattern = np.uint64(np.uint16(day)) * _EACH
-    for word in range(len(words)):
-        other = words[np.uint64(word)] ^ pattern
-        if (other - _EACH) & ~other & _HIGHEST:  # at least one of four is zero
-            first = np.uint64(base) + (np.uint64(word) << _2)
-            for at in range(4):
-                agent = first + np.uint64(at)
-                who[count] = agent
-                count += np.uint64(until[agent] == wanted)
-    return np.int64(count)
-
-
-@_compiled
-def enter(agents: Any, entered: int, last: int, stage: Any, until: Any) -> None:
-    """These agents enter a stage and stay until the same day."""
-    for place in range(len(agents)):
-        agent = np.uint64(agents[place])
-        stage[agent], until[agent] = entered, last
-
-
-@_compiled
-def enter_drawn(agents: Any, entered: int, day: int, latest: int, thresholds: Any, guide: Any, key: Any, stage: Any, until: Any) -> None:
-    """These agents enter a stage and stay for a length drawn as ``Duration.lengths`` says. ``guide``: for each 256th of the numbers from
-    0 to 1, how many thresholds are below it: where to begin to count."""
-    count = len(thresholds)
-    for place in range(len(agents)):
-        agent = np.uint64(agents[place])
-        number = uniform(key, agent, 0)
-        below = np.int64(guide[np.int64(number * 256.0)])
-        while below < count and thresholds[below] <= number:
-            below += 1
-        stage[agent], until[agent] = entered, min(day + 1 + below, latest)
-
-
-@_compiled
 def first_time(bits: Any, agents: Any) -> Any:
     """Of these agents, those whose bit is set, each once, moved to the front; their bits are cleared."""
     count = _0
@@ -328,12 +359,16 @@ def flip(bits: Any, agents: Any) -> None:
 
 
 @_compiled
-def lopsided(starts: Any, targets: Any) -> Any:
-    """0 where every contact is there in both directions (and, but for a chance of about 2^-64, only there)."""
+def lopsided(starts: Any, targets: Any, first: int, last: int) -> Any:
+    """A sum over contacts of the agents from ``first`` to ``last`` of a number drawn for each pair, with one sign a direction: over all
+    agents 0 where every contact is there in both directions (and, but for a chance of about 2^-64, only there)."""
     total = _0
-    for agent in range(len(starts) - 1):
+    for agent in range(first, last):
         own = np.uint64(agent)
         for edge in range(starts[agent], starts[agent + 1]):
             other = np.uint64(np.uint32(targets[edge]))
-            total += _mixed(own * _GOLDEN + other * _SECOND) - _mixed(other * _GOLDEN + own * _SECOND)
+            if own < other:
+                total += _mixed(own * _GOLDEN + other * _SECOND)
+            elif other < own:
+                total -= _mixed(other * _GOLDEN + own * _SECOND)
     return total

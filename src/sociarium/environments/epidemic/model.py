@@ -94,9 +94,6 @@ class Flows:
     stages: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
 
 
-Enter = Callable[[EpidemicState, Ints, Stage, int, Disease, Uniform], None]
-
-
 def begin(infected: Mask | Ints, size: int, disease: Disease, uniform: Uniform, groups: int = 1) -> EpidemicState:
     """Day 0: these agents were infected the day before (day -1); all others are susceptible."""
     first = np.flatnonzero(infected).astype(np.int64) if infected.dtype == np.bool_ else np.unique(infected).astype(np.int64)
@@ -161,25 +158,26 @@ def people_in(people: People) -> Floats:
     return np.maximum(np.bincount(people.group, minlength=people.groups), 1).astype(np.float64)
 
 
-def progress(
-    state: EpidemicState, flows: Flows, day: int, disease: Disease, uniform: Uniform, people: People, enters: Enter | None = None
-) -> Floats:
-    """Carry out the flows of a day, in place; returns the expected deaths so far, one value a group. ``enters``: another ``enter``."""
-    into = enters or enter
+def died(flows: Flows, disease: Disease, people: People) -> Floats:
+    """Expected deaths of a day, one value a group: among those who leave INFECTIOUS."""
     ending = flows.left[flows.stages == Stage.INFECTIOUS]
     if people.groups == 1:
-        deaths = state.deaths + disease.mortality * len(ending)
-    else:
-        deaths = state.deaths + disease.mortality * np.bincount(people.group[ending], minlength=people.groups)
+        return np.array([disease.mortality * len(ending)])
+    return disease.mortality * np.bincount(people.group[ending], minlength=people.groups)
+
+
+def progress(state: EpidemicState, flows: Flows, day: int, disease: Disease, uniform: Uniform, people: People) -> Floats:
+    """Carry out the flows of a day, in place; returns the expected deaths so far, one value a group."""
+    ending = flows.left[flows.stages == Stage.INFECTIOUS]
     for left, entered in (
         (Stage.EXPOSED, Stage.INFECTIOUS),
         (Stage.INFECTIOUS, Stage.RECOVERED),
         (Stage.RECOVERED, Stage.SUSCEPTIBLE),
     ):
-        into(state, ending if left == Stage.INFECTIOUS else flows.left[flows.stages == left], entered, day, disease, uniform)
-    into(state, flows.infected, Stage.EXPOSED, day, disease, uniform)
+        enter(state, ending if left == Stage.INFECTIOUS else flows.left[flows.stages == left], entered, day, disease, uniform)
+    enter(state, flows.infected, Stage.EXPOSED, day, disease, uniform)
     state.infected[flows.infected] = day
-    return deaths
+    return state.deaths + died(flows, disease, people)
 
 
 def enter(state: EpidemicState, agents: Ints, stage: Stage, day: int, disease: Disease, uniform: Uniform) -> None:

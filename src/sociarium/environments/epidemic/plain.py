@@ -34,6 +34,10 @@ class Engine(Protocol):
         """Stages were changed by someone else: keep nothing that was found out from them."""
         ...
 
+    def joined(self, agents: Ints, until: NDArray[np.int16]) -> None:
+        """These agents (ascending), who were susceptible, were exposed by someone else; ``until`` of all agents is given."""
+        ...
+
     def close(self) -> None:
         """End its threads."""
         ...
@@ -86,6 +90,9 @@ class PlainEngine:
         flows = Flows(infected, left, state.stage[left])
         deaths = progress(state, flows, day, self.disease, uniform, self.people)
         return replace(state, day=day + 1, deaths=deaths), flows
+
+    def joined(self, agents: Ints, until: NDArray[np.int16]) -> None:
+        """Nothing is kept."""
 
     def forget(self) -> None:
         return

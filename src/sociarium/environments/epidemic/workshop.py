@@ -61,6 +61,13 @@ def packed(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:
     return words
 
 
+def chosen(agents: Array, size: int) -> NDArray[np.uint64]:
+    """One bit an agent: whether it is among these."""
+    mask = np.zeros(size, np.bool_)
+    mask[agents] = True
+    return packed(mask)
+
+
 def graph_of(network: Network) -> Graph:
     """Its arrays as the kernels take them; the same ones where they are that already."""
     if network.nodes >= 2**31:
@@ -79,11 +86,16 @@ class Emissions:
         self.active = np.ascontiguousarray((self.tables != 0).any(axis=0))
         self.units = np.unique(np.concatenate([[0], self.tables.reshape(-1)]))  # code 0 sends nothing
         self.codes = np.searchsorted(self.units, self.tables)
+        sent = [np.unique(table[self.active.any(axis=1)]) for table in self.tables]
+        # What all who are in a stage that sends send in a layer; None where they differ by stage or day.
+        self.alike = [int(units[0]) if len(units) == 1 else None for units in sent[: len(layers)]]
 
 
-def is_mutual(graph: Graph) -> bool:
+def is_mutual(graph: Graph, workshop: Workshop) -> bool:
     """Whether each contact is there in both directions: by a sum over contacts of a number drawn for each, so that a wrong yes has a
     chance of about 2^-64."""
     from sociarium.environments.epidemic import kernels
 
-    return bool(kernels.lopsided(*graph) == 0)
+    parts = workshop.parts(len(graph[0]) - 1)
+    sums = workshop.each(lambda number: int(kernels.lopsided(*graph, *parts[number])))
+    return sum(sums) % 2**64 == 0

@@ -210,24 +210,18 @@ def hopeful(opened: Any, first: int, last: int, degrees: Any, reach: Any, trait:
     return np.int64(count)
 
 
-@_inlined
-def _fetched(starts: Any, targets: Any, who: Any, place: Any) -> None:
-    count = len(who)
-    if place + ROWS < count:
-        prefetch(starts, np.int64(who[place + ROWS]))
-    if place + EDGES < count:
-        row = np.int64(starts[who[place + EDGES]])
-        prefetch(targets, row)
-        prefetch(targets, row + 9)
-
-
 @_compiled
 def pull_alike(starts: Any, targets: Any, who: Any, receives: Any, sending: Any, unit: int, sums: Any) -> Any:
     """Add what each of these agents is sent by its contacts, where all who send (bits) send the same. The graph must have each contact in
     both directions. ``receives``: empty for everyone. Returns how many contacts were looked at."""
-    visited, free = _0, len(receives) == 0
-    for place in range(len(who)):
-        _fetched(starts, targets, who, place)
+    visited, free, count = _0, len(receives) == 0, len(who)
+    for place in range(count):
+        if place + 2 * ROWS < count:
+            prefetch(starts, np.int64(who[place + 2 * ROWS]))
+        if place + 2 * EDGES < count:
+            row = np.int64(starts[who[place + 2 * EDGES]])
+            prefetch(targets, row)
+            prefetch(targets, row + 9)
         agent, total = np.uint64(who[place]), _0
         edge, end = np.uint64(starts[agent]), np.uint64(starts[agent + _1])
         if free or receives[agent]:
@@ -242,9 +236,14 @@ def pull_alike(starts: Any, targets: Any, who: Any, receives: Any, sending: Any,
 @_compiled
 def pull(starts: Any, targets: Any, who: Any, receives: Any, sending: Any, code: Any, units: Any, sums: Any) -> Any:
     """``pull_alike`` where senders differ: ``code``: row of ``units`` of each of them."""
-    visited, free = _0, len(receives) == 0
-    for place in range(len(who)):
-        _fetched(starts, targets, who, place)
+    visited, free, count = _0, len(receives) == 0, len(who)
+    for place in range(count):
+        if place + 2 * ROWS < count:
+            prefetch(starts, np.int64(who[place + 2 * ROWS]))
+        if place + 2 * EDGES < count:
+            row = np.int64(starts[who[place + 2 * EDGES]])
+            prefetch(targets, row)
+            prefetch(targets, row + 9)
         agent, total = np.uint64(who[place]), _0
         edge, end = np.uint64(starts[agent]), np.uint64(starts[agent + _1])
         if free or receives[agent]:
@@ -301,8 +300,10 @@ def hop(starts: Any, kept: Any, codes: Any, place: Any, jump: Any, key: Any, ind
     P(first contact that transmits >= k) = (1 - p)^k, so a jump is floor(log u / log(1 - p)). The first u is the number by which a sender
     was found lucky, so it ends within the row; a rounding past its end is taken back.
     """
-    stay, held = _0, _0
-    for at in range(len(kept)):
+    stay, held, count = _0, _0, len(kept)
+    for at in range(count):
+        if at + ROWS < count:
+            prefetch(starts, np.int64(kept[at + ROWS]))
         agent, code = kept[at], codes[at]
         end = starts[agent + 1] - starts[agent]
         edge = place[at] + np.int64(min(jump[at], 2.0**40))

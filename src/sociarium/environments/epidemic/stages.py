@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sociarium.environments.epidemic import bitmaps
+from sociarium.environments.epidemic import bitmaps, kernels
 from sociarium.environments.epidemic.disease import Disease, Stage
 from sociarium.environments.epidemic.model import EpidemicState
 from sociarium.environments.epidemic.workshop import Workshop
@@ -84,8 +84,10 @@ class Stages:
 
         def work(number: int) -> tuple[int, int]:
             first, last = self.parts[number]
-            table = tables[number].arrays
-            return bitmaps.found_out(first, last, state.day, state.stage, state.until, self.sends, one, other, table)
+            who = self.workshop.room(f"left {number}", (last - first) * 64 + 1, np.int32)
+            susceptible, senders, count = bitmaps.found_out(first, last, state.day, state.stage, state.until, self.sends, one, other, who)
+            bitmaps.booked(who[:count], state.until, tables[number].arrays)
+            return susceptible, senders
 
         counts = self.workshop.each(work)
         self._kept = _Kept((one, other, empty), tables, sum(n for n, _ in counts), sum(n for _, n in counts))
@@ -95,38 +97,33 @@ class Stages:
         if (kept := self._kept) is None:
             return
         for number, chosen in enumerate(self._split(agents)):
-            bitmaps.joined(chosen, until, self.sends, kept.bitmaps, kept.tables[number].arrays)
+            bitmaps.booked(chosen, until, kept.tables[number].arrays)
+        kernels.flip(kept.bitmaps[0], agents)
         kept.susceptible -= len(agents)
-        kept.senders += len(agents) * int(self.sends[Stage.EXPOSED])
+        if self.sends[Stage.EXPOSED]:
+            kernels.flip(kept.bitmaps[1], agents)
+            kept.senders += len(agents)
 
     def passed(self, state: EpidemicState, infected: NDArray[np.int64], key: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Whose stage ends today enters the next, and the infected are exposed: in place. Returns who left a stage, ascending, and which."""
-        kept, chosen, number_key = self._now, self._split(infected), np.uint64(key)
+        """Whose stage ends today enters the next, and the infected are exposed, in place: who left a stage, ascending, and which."""
+        kept, chosen, draw = self._now, self._split(infected), np.uint64(key)
 
         def work(number: int) -> tuple[Array, Array, int, int]:
             first, last = self.parts[number]
-            table, room = kept.tables[number].arrays, (last - first) * 64
+            table, room = kept.tables[number].arrays, (last - first) * 64 + 1
             left, was = self.workshop.room(f"left {number}", room, np.int32), self.workshop.room(f"was {number}", room, np.uint8)
-            count, again, more = bitmaps.ended(
-                first, last, state.day, number_key, self.sends, self.lengths, state.stage, state.until, kept.bitmaps, table, left, was
-            )
-            bitmaps.caught(
-                chosen[number],
-                state.day,
-                number_key,
-                self.sends,
-                self.lengths,
-                state.stage,
-                state.until,
-                state.infected,
-                kept.bitmaps,
-                table,
-            )
-            return left[:count], was[:count], again, more
+            count = bitmaps.ending(first, last, state.day, state.stage, kept.bitmaps[2], table, left, was)
+            left, was, again, more = left[:count], was[:count], 0, 0
+            arrays = (state.stage, state.until, state.infected)
+            for agents, before in ((left, was), (chosen[number], np.zeros(len(chosen[number]), np.uint8))):
+                counts = bitmaps.entered(agents, before, state.day, draw, self.sends, self.lengths, arrays, kept.bitmaps[:2])
+                bitmaps.booked(agents, state.until, table)
+                again, more = again + counts[0], more + counts[1]
+            return left, was, again, more
 
         done = self.workshop.each(work)
-        kept.susceptible += sum(again for _, _, again, _ in done) - len(infected)
-        kept.senders += sum(more for _, _, _, more in done) + len(infected) * int(self.sends[Stage.EXPOSED])
+        kept.susceptible += sum(again for _, _, again, _ in done)
+        kept.senders += sum(more for _, _, _, more in done)
         return np.concatenate([left for left, _, _, _ in done]).astype(np.int64), np.concatenate([was for _, was, _, _ in done])
 
     @property

@@ -5,6 +5,7 @@ Peers have dependencies of their own, so give them an environment of their own, 
     python -m venv peers && peers/bin/pip install mesa==3.3.1 numpy && peers/bin/python benchmarks/population_peers.py
 
 Regime, graph and shares are those of ``sociarium.environments.epidemic.speed``. The engine is timed, and so is its set-up.
+``peer_agent_torch.py`` does the same with AgentTorch.
 """
 
 from __future__ import annotations

@@ -155,6 +155,49 @@ def test_contacts_looked_at_are_those_of_the_infectious_exactly() -> None:
         assert engine.visited == graph.degrees()[:10].sum()
 
 
+def test_what_is_kept_beside_the_state_is_what_would_be_found_out_from_it() -> None:
+    """Bitmaps, counts, and the timetable, each day, against the stages themselves."""
+    size = 5003
+    people, layers, randomness = crowd(size, SEIRS), [Layer(name="friends", network=network(size, 6, 5))], Randomness(4)
+    engine = fast.FastEngine(people, SEIRS, layers)
+    state = begin(np.arange(0, size, 20), size, SEIRS, draws(randomness, -1))
+    for day in range(30):
+        state, flows = engine.step(state, Behaviour(), randomness, day)
+        kept = engine.stages
+        assert np.array_equal(kept.opened, workshop.packed(state.stage == Stage.SUSCEPTIBLE))
+        assert np.array_equal(kept.sending, workshop.packed(state.stage == Stage.INFECTIOUS))
+        assert kept.susceptible == (state.stage == Stage.SUSCEPTIBLE).sum()
+        assert kept.senders == (state.stage == Stage.INFECTIOUS).sum()
+        assert booked(kept) == {(int(last), agent) for agent, last in enumerate(state.until) if state.stage[agent]}
+    assert len(flows.left) > 50
+
+
+def booked(kept: object) -> set[tuple[int, int]]:
+    """(last day, agent) of the timetable, by walking its chains."""
+    table = kept._kept.tables[0]  # type: ignore[attr-defined]
+    found = []
+    for day in np.flatnonzero(table.heads >= 0):
+        chunk, held = table.heads[day], table.fill[day]
+        while chunk >= 0:
+            found += [(int(day), int(agent)) for agent in table.pool[chunk, :held]]
+            chunk, held = table.link[chunk], len(table.pool[chunk])
+    assert len(found) == len(set(found)), "nobody is there twice"
+    return set(found)
+
+
+def test_who_cannot_be_infected_is_not_looked_at() -> None:
+    """Drawn first: a row is read only where the number drawn is below what its contacts could give."""
+    size = 4000
+    graph = network(size, 10, 6)
+    people, randomness = People.alike(size), Randomness(8)
+    engine = fast.FastEngine(people, SEIRS, [Layer(name="friends", network=graph)], method="pull")
+    state = begin(np.arange(0, size, 3), size, SEIRS, draws(randomness, -1))
+    open_rows = graph.degrees()[state.stage == Stage.SUSCEPTIBLE]
+    engine.step(state, Behaviour(), randomness, 0)
+    bound = -np.expm1(np.log1p(-0.05) * open_rows)
+    assert (bound * open_rows).sum() * 0.9 < engine.visited < 1.2 * (bound * open_rows).sum() < 0.6 * open_rows.sum()
+
+
 @pytest.mark.parametrize("disease", [PUBLISHED, SEIRS], ids=["published", "seirs"])
 def test_events_have_the_law_of_the_reference(disease: Disease) -> None:
     """One day from one state, many times: the mean and variance of new infections, and each agent's own share, are those of the

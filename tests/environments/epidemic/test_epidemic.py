@@ -142,6 +142,38 @@ def test_compiled_engines_live_the_same_life(engine: str) -> None:
     same_ticks(engine, plain, ticks_of(town(rule=by_habit(HABITS), engine=engine)))
 
 
+@pytest.mark.parametrize("engine", ["push", "pull", "auto"])
+def test_what_engines_keep_beside_the_state_follows_whatever_changes_it(engine: str) -> None:
+    """Infection from outside, closures, newcomers and a state that is loaded: the same life as of an engine that keeps nothing."""
+
+    def life(engine: str) -> tuple[Epidemic, list[int]]:
+        disease = Disease.seirs(0.06, Duration(3, True), Duration(8, True), Duration(9, True))
+        simulation = village(size=4500, days=40, disease=disease, engine=engine, initial=0.03)
+        found, operated = run(simulation, 6), of(simulation)
+        susceptible = np.flatnonzero(operated.stage == Stage.SUSCEPTIBLE)
+        operated.infect(susceptible[::9].tolist())
+        found += run(simulation, 5)
+        operated.close("friends")
+        found += run(simulation, 3)
+        operated.reopen("friends")
+        kept = {"agents": {name: values.copy() for name, values in operated.state()["agents"].items()}}
+        found += run(simulation, 4)
+        operated.load({**operated.state(), **kept})
+        found += run(simulation, 6)
+        simulation.inject("population.admit", kind="person", size=70, group=[0] * 70)
+        found += run(simulation, 1)
+        operated.infect(list(range(4500, 4570)))
+        found += run(simulation, 12)
+        return operated, cases(found)
+
+    (wanted, story), (found, other) = life("plain"), life(engine)
+    assert story == other
+    assert min(story[-10:]) > 20, "it goes on"
+    for name in ("stage", "until", "infected"):
+        assert np.array_equal(getattr(wanted, name), getattr(found, name))
+    assert set(found.stage[4500:]) - {Stage.SUSCEPTIBLE}, "newcomers have fallen ill and gone on"
+
+
 def test_without_actions_or_isolation_it_is_the_model() -> None:
     simulation = village(days=12)
     first = of(simulation)

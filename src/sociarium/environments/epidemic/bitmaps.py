@@ -94,8 +94,9 @@ def ending(first: int, last: int, day: int, stage: Any, leaving: Any, table: Any
 
 @_compiled
 def entered(agents: Any, was: Any, day: int, key: Any, sends: Any, lengths: Any, state: Any, bitmaps: Any) -> Any:
-    """Each of these agents enters the stage that follows the one it was in, as in ``model.enter``; lengths are drawn as ``Duration.lengths``
-    says. ``state``: stages, last days, days of infection. Returns how many more are susceptible, and how many more send."""
+    """Each of these agents enters the stage that follows the one it was in, as in ``model.enter``; lengths are drawn as
+    ``Duration.lengths`` says. ``state``: stages, last days, days of infection. Returns how many more are susceptible, and how many
+    more send."""
     kinds, days, counts, thresholds, guide = lengths
     stage, until, infected = state
     opened, sending = bitmaps

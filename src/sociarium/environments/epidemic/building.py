@@ -24,10 +24,10 @@ def pairs(nodes: int, key: Any, first: int, last: int, one: Any, other: Any) -> 
 def count_buckets(one: Any, other: Any, mutual: bool, shift: int, counts: Any) -> None:
     """Contacts by the bucket of their source (a bucket is 2^shift nodes)."""
     for row in range(len(one)):
-        if one[row] != other[row]:
-            counts[one[row] >> shift] += 1
-            if mutual:
-                counts[other[row] >> shift] += 1
+        apart = np.int64(one[row] != other[row])
+        counts[one[row] >> shift] += apart
+        if mutual:
+            counts[other[row] >> shift] += apart
 
 
 @_compiled

@@ -1,9 +1,9 @@
 """The day by compiled kernels (extra ``fast``): three ways to find who is infected.
 
 ``push``: the contacts of the infectious are read, and what is sent is added to whoever of them is susceptible. ``pull``: numbers are drawn
-for the susceptible, and contacts are read of those whom they could infect.
-Both give the bits of ``PlainEngine``; ``auto`` takes the
-cheaper one each day. ``events``: only contacts that transmit are looked at, found by geometric skips: exact in law, with random numbers of its own.
+for the susceptible, and contacts are read of those whom they could infect. Both give the bits of ``PlainEngine``; ``auto`` takes the
+cheaper one each day. ``events``: only contacts that transmit are looked at, found by geometric skips: exact in law, with random numbers
+of its own.
 """
 
 from __future__ import annotations

@@ -83,12 +83,25 @@ def near(network: Network) -> NDArray[np.int64]:
 
 def _built(building: Any, nodes: int, one: NDArray[np.int32], other: NDArray[np.int32], mutual: bool, threads: int) -> Network:
     buckets = ((nodes - 1) >> SHIFT) + 1
-    counts = np.zeros(buckets, np.int64)
-    building.count_buckets(one, other, mutual, SHIFT, counts)
-    bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    shares = [slice(len(one) * n // threads, len(one) * (n + 1) // threads) for n in range(threads)]
+    counts = np.zeros((threads, buckets), np.int64)
+
+    def count(number: int) -> None:
+        building.count_buckets(one[shares[number]], other[shares[number]], mutual, SHIFT, counts[number])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(count, range(threads)))
+    ends = np.cumsum(counts.T).reshape(buckets, threads).T  # in each bucket, a share a thread
+    bounds = np.concatenate([[0], ends[-1]]).astype(np.int64)
     edges = int(bounds[-1])
     sources, targets = np.empty(edges, np.uint16), np.empty(edges, np.int32)
-    building.fill_buckets(one, other, mutual, SHIFT, bounds[:-1].copy(), sources, targets)
+
+    def fill(number: int) -> None:
+        cursor = np.ascontiguousarray(ends[number] - counts[number])
+        building.fill_buckets(one[shares[number]], other[shares[number]], mutual, SHIFT, cursor, sources, targets)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, range(threads)))
     degrees = np.empty(nodes, np.int32)
     cuts = [buckets * n // threads for n in range(threads + 1)]
 

@@ -368,8 +368,7 @@ def lopsided(starts: Any, targets: Any, first: int, last: int) -> Any:
         own = np.uint64(agent)
         for edge in range(starts[agent], starts[agent + 1]):
             other = np.uint64(np.uint32(targets[edge]))
-            if own < other:
-                total += _mixed(own * _GOLDEN + other * _SECOND)
-            elif other < own:
-                total -= _mixed(other * _GOLDEN + own * _SECOND)
+            drawn = _mixed(min(own, other) * _GOLDEN + max(own, other) * _SECOND)
+            backward = _0 - np.uint64(other < own)  # no branch: which way a contact goes cannot be foreseen
+            total += ((drawn ^ backward) - backward) * np.uint64(own != other)
     return total

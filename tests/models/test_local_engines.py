@@ -1,4 +1,4 @@
-"""The real small model on two engines: CTranslate2 for choices and greedy texts, llama.cpp for the rest."""
+"""The real small model on several engines: the tree scorer for choices, CTranslate2 for greedy texts, llama.cpp for the rest."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def test_the_engines_are_part_of_what_answers(both):
 
 async def test_each_kind_of_request_goes_to_its_engine_whatever_else_is_asked(both, monkeypatch):
     seen = []
-    for engine, name in ((both._batch, "ctranslate"), (both._engine, "llama")):
+    engines = [(both._batch, "ctranslate"), (both._engine, "llama"), (both._tree, "tree")]
+    for engine, name in engines if both._tree else engines[:2]:
         for verb in ("write", "score"):
             made = getattr(engine, verb)
             monkeypatch.setattr(engine, verb, lambda *a, made=made, name=name: (seen.append(name), made(*a))[1])
@@ -57,7 +58,8 @@ async def test_each_kind_of_request_goes_to_its_engine_whatever_else_is_asked(bo
     sampled = Request(PERSONA, sampling=Sampling(1.0, max_tokens=2))
     for request in (CHOOSE, WRITE, long, sampled, Request(PERSONA, schema=SCHEMA, sampling=Sampling(max_tokens=40))):
         await both.complete(request, 1)
-    assert seen == ["ctranslate", "ctranslate", "llama", "llama", "llama"]
+    short, far = ("tree", "tree") if both._tree else ("ctranslate", "llama")
+    assert seen == [short, "ctranslate", far, "llama", "llama"]
 
 
 async def test_both_engines_weigh_options_alike(both):
@@ -182,7 +184,7 @@ async def test_closing_fails_what_has_not_begun_and_ends_the_rest(weights):
 
 
 def test_one_engine_can_be_asked_for_and_unknown_ones_are_refused(weights, tmp_path):
-    with pytest.raises(UsageError, match="auto or llama or ctranslate"):
+    with pytest.raises(UsageError, match="auto or llama or ctranslate or tree"):
         open_backend("local:smollm2?engine=vllm")
     broken = tmp_path / "other.gguf"
     broken.write_bytes(b"GGUF" + b"\0" * 40)

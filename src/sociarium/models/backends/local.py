@@ -3,7 +3,7 @@
 Choices are scored by the text of the options (docs/design/local-model.md): the total log-likelihood in nats of an option's tokens
 as what the assistant says next, minus the same after ``request.neutral`` where given, then softmax over the options.
 
-Two engines share the work. Which one answers depends on the request alone (its kind, its sampling, the length of its prompt), never on
+Up to three engines share the work. Which one answers depends on the request alone (its kind, its sampling, the length of its prompt), never on
 what else is asked at the time.
 """
 
@@ -26,39 +26,43 @@ from sociarium.kernel.errors import ModelError, UsageError
 from sociarium.kernel.protocols import Usage
 from sociarium.models import conversion, weights
 from sociarium.models.backend import CallFailed
+from sociarium.models.backends import tree_scorer
 from sociarium.models.backends.ctranslate import CtranslateEngine
 from sociarium.models.backends.engine import Engine
 from sociarium.models.backends.fields import by_fields, plan
 from sociarium.models.backends.llama import EngineOptions, LlamaEngine
 from sociarium.models.backends.prompt import Prompter
-from sociarium.models.gguf import REQUANTISED, requantised
+from sociarium.models.backends.tree_scorer import TreeScorer
+from sociarium.models.gguf import GGUF, REQUANTISED, requantised
 from sociarium.models.request import BackendFacts, Reply, Request
 from sociarium.models.spec import split, yes_or_no
 
 T = TypeVar("T")
 Scores = tuple[float, ...]  # log-likelihood of each option, nats
-ENGINES = ("auto", "llama", "ctranslate")
+ENGINES = ("auto", "llama", "ctranslate", "tree")
 PRIORS = 1024  # scores under neutral prompts that are remembered
 SEEDS = 2**32 - 1  # 2^32 - 1 itself would mean "any seed" to the engine
 SMALL = 512 << 20  # bytes of a weight file of which ``auto`` holds a second form in memory
 SHORT_TEXT, SHORT_CHOICE = 256, 160  # tokens of a prompt up to which the second engine is faster, though it keeps no prefix
-GATHERED = 64  # requests that the second engine can use at once
+GATHERED = 64  # requests that the other engines can use at once
 
 
 class LocalBackend:
-    """A model in llama.cpp's slots, and in CTranslate2's batches where that is installed and faster. Both batch on their own."""
+    """A model in llama.cpp's slots, in CTranslate2's batches and in a scorer of choices where those are here. Each batches on its own."""
 
-    def __init__(self, facts: BackendFacts, engine: LlamaEngine, batch: CtranslateEngine | None = None, *, everything: bool = False,
-                 fields: bool = False) -> None:  # fmt: skip
-        """``everything``: ``batch`` takes all that it can, long prompts too. ``fields``: simple schemas are asked field by field."""
+    def __init__(self, facts: BackendFacts, engine: LlamaEngine, batch: CtranslateEngine | None = None, *,
+                 tree: TreeScorer | None = None, everything: bool = False, fields: bool = False) -> None:  # fmt: skip
+        """``tree``: takes all choices. ``everything``: ``batch`` takes all that it can, long prompts too. ``fields``: simple schemas are
+        asked field by field."""
         self._facts = facts
         self._engine = engine
         self._batch = batch
+        self._tree = tree
         self._everything = everything
         self._fields = fields
         self._prompter = Prompter(engine.post)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="local-model-prompts")
-        self._priors: dict[tuple[bool, Content, tuple[str, ...]], Scores] = {}
+        self._priors: dict[tuple[str, Content, tuple[str, ...]], Scores] = {}
         self._asked: dict[tuple[Any, ...], asyncio.Task[tuple[Scores, Usage]]] = {}  # priors under way
 
     @classmethod
@@ -68,15 +72,19 @@ class LocalBackend:
 
         ``slots`` requests are served at once by llama.cpp (default 8, or 1 if ``exact``), each with up to ``context`` tokens of prompt
         and reply. ``exact``: equal requests get bit-equal replies, at the price of reading each prompt from its first token.
-        ``engine``: ``auto``, ``llama`` (one engine), or ``ctranslate`` (whatever it can answer). ``form``: the weights re-quantised, such
+        ``engine``: ``auto``, ``llama`` (one engine), ``ctranslate`` (whatever it can answer) or ``tree`` (all choices; llama.cpp does the
+        rest). ``form``: the weights re-quantised, such
         as ``q4_0``. ``fields``: replies by simple schemas are asked field by field. Raises ModelError.
         """
         options = EngineOptions(threads=threads, slots=slots or (1 if exact else 8), context=context, exact=exact)
         path = file_of(spec) if not form else requantised(file_of(spec), form)
         folder = second_form(path, engine)
+        scored = takes_choices(path, engine, folder, exact=exact)
         known: dict[str, Any] = {"engine": f"xllamacpp {version('xllamacpp')}", "context": context, "slots": options.slots, "exact": exact}
         if folder is not None:
             known |= {"batches": conversion.engine_name("int8"), "which": engine}
+        if scored:
+            known |= {"choices": tree_scorer.engine_name(), "which": engine}
         if fields:
             known["fields"] = True
         facts = BackendFacts(
@@ -88,11 +96,12 @@ class LocalBackend:
             schemas=True,
             seeds=True,
             context=context,
-            parallel=options.slots if folder is None else max(options.slots, GATHERED),
+            parallel=options.slots if folder is None and not scored else max(options.slots, GATHERED),
             gathers=True,
         )
         batch = None if folder is None else CtranslateEngine(folder, threads=threads, context=context, exact=exact)
-        return cls(facts, LlamaEngine(path, options), batch, everything=exact or engine == "ctranslate", fields=fields)
+        tree = TreeScorer(path, threads=threads, context=context) if scored else None
+        return cls(facts, LlamaEngine(path, options), batch, tree=tree, everything=exact or engine == "ctranslate", fields=fields)
 
     @property
     def facts(self) -> BackendFacts:
@@ -100,7 +109,7 @@ class LocalBackend:
 
     @property
     def parts(self) -> tuple[LlamaEngine, CtranslateEngine | None, Prompter]:
-        """The engines and what makes their prompts, for measurements."""
+        """The engines that write and what makes their prompts, for measurements."""
         return self._engine, self._batch, self._prompter
 
     async def complete(self, request: Request, draw: int | None) -> Reply:
@@ -124,8 +133,9 @@ class LocalBackend:
         """Waits for what is under way, then frees the model. Closing twice does nothing."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._readers.shutdown)
-        if self._batch is not None:
-            await loop.run_in_executor(None, self._batch.close)
+        for other in (self._tree, self._batch):
+            if other is not None:
+                await loop.run_in_executor(None, other.close)
         await loop.run_in_executor(None, self._engine.close)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -163,7 +173,7 @@ class LocalBackend:
         if len(request.options) < 2:
             raise CallFailed("wrong_shape", "a choice needs two options or more", retryable=False)
         prompt = await self._in_thread(lambda: self._prompter.prompt(request.blocks))
-        engine = self._second(prompt, SHORT_CHOICE) or self._engine
+        engine = self._tree or self._second(prompt, SHORT_CHOICE) or self._engine
         scores, usage = await self._score(engine, request.blocks, request.options, stopped)
         if request.neutral is not None:
             prior, spent = await self._prior_of(engine, request.neutral, request.options)
@@ -176,7 +186,7 @@ class LocalBackend:
     async def _prior_of(self, engine: Engine, neutral: Content, options: tuple[str, ...]) -> tuple[Scores, Usage]:
         """A prior depends on the neutral prompt and the options only; most agents share it. It is scored by the engine that scored the
         choice, once; who finds it known or under way pays nothing."""
-        key = (engine is self._batch, neutral, options)
+        key = (type(engine).__name__, neutral, options)
         if (known := self._priors.get(key)) is not None:
             return known, Usage()
         mark = (*key, asyncio.get_running_loop())
@@ -215,12 +225,26 @@ def second_form(path: Path, engine: str) -> Path | None:
     """The converted model for the second engine; None where one engine is enough. Raises ModelError, UsageError."""
     if engine not in ENGINES:
         raise UsageError(f"engine is one of {', '.join(ENGINES)}, not {engine!r}")
-    if engine == "llama" or (engine == "auto" and not (conversion.installed() and path.stat().st_size <= SMALL)):
+    if engine in ("llama", "tree") or (engine == "auto" and not (conversion.installed() and path.stat().st_size <= SMALL)):
         return None
     folder = conversion.converted(path)
     if folder is None and engine == "ctranslate":
         raise ModelError(f"{path.name} is no model that can be converted for ctranslate2; known are {', '.join(conversion.ARCHITECTURES)}")
     return folder
+
+
+def takes_choices(path: Path, engine: str, folder: Path | None, *, exact: bool) -> bool:
+    """Whether choices go to the scorer of choices: where it is asked for, or is here and knows the model. Raises ModelError, UsageError."""
+    if engine == "auto":
+        return folder is not None and not exact and tree_scorer.installed()
+    if engine != "tree":
+        return False
+    if exact:
+        raise UsageError("engine=tree sums in an order that depends on what else is asked: exact=yes needs auto, ctranslate or llama")
+    tree_scorer.needed()
+    if not (conversion.convertible(path) and conversion.plain(GGUF(path))):
+        raise ModelError(f"{path.name} is no model that the engine tree can read; known are {', '.join(conversion.ARCHITECTURES)}")
+    return True
 
 
 def softmax(scores: Sequence[float]) -> tuple[float, ...]:

@@ -76,9 +76,9 @@ async def test_a_choice_does_not_depend_on_the_other_options(both):
     """The probability ratio of two options is the same whoever stands beside them, in whatever order."""
     whole = await both.complete(CHOOSE, None)
     turned = await both.complete(Request(CHOOSE.blocks, kind="choose", options=OPTIONS[::-1]), None)
-    assert whole.probabilities == pytest.approx(turned.probabilities[::-1], rel=1e-5)
+    assert whole.probabilities == pytest.approx(turned.probabilities[::-1], rel=1e-3)
     pair = await both.complete(Request(CHOOSE.blocks, kind="choose", options=(OPTIONS[4], OPTIONS[1])), None)
-    assert pair.probabilities[0] / pair.probabilities[1] == pytest.approx(whole.probabilities[4] / whole.probabilities[1], rel=1e-4)
+    assert pair.probabilities[0] / pair.probabilities[1] == pytest.approx(whole.probabilities[4] / whole.probabilities[1], rel=1e-3)
 
 
 async def test_a_neutral_prompt_is_read_once_for_all_who_share_it(both):

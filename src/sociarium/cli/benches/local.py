@@ -54,7 +54,7 @@ async def measured(*, full: bool) -> Rows:
         rows.append(gain("what a batch of 32 saves, a token", "alone", rows[1]["ours"], rows[5]["ours"]))
         for agents in (1, 8, 32) if full else (8,):
             rows += await bench.choosing(agents)
-        rows += await bench.choosing_after_rules((1, 8, 64, 256) if full else (1, 16))
+        rows += await bench.choosing_after_rules((1, 8, 64, 256) if full else (1, 64))
         rows += await bench.field_by_field(8)
     finally:
         await backend.close()
@@ -113,7 +113,7 @@ class Bench:
         """Choices after rules of some 500 tokens that all agents share and the engine has read."""
         await self.ask([self.choice(self.blocks(agent, long=True)) for agent in range(self.slots)])
         rows: Rows = []
-        limit = "the agent's own words and each token of the options, in a model that reads 8 to 10 CPU ms a token"
+        limit = "the agent's own words and each token of the options: products in float32, or in llama.cpp 8 to 10 CPU ms a token"
         for agents in sizes:
             asked = [self.choice(self.blocks(100 + agent, long=True)) for agent in range(agents)]
             ours = await spent(lambda asked=asked: self.ask(asked)) / agents

@@ -3,8 +3,8 @@
 Choices are scored by the text of the options (docs/design/local-model.md): the total log-likelihood in nats of an option's tokens
 as what the assistant says next, minus the same after ``request.neutral`` where given, then softmax over the options.
 
-Up to three engines share the work. Which one answers depends on the request alone (its kind, its sampling, the length of its prompt), never on
-what else is asked at the time.
+Up to three engines share the work. Which one answers depends on the request alone (its kind, its sampling, the length of its prompt),
+never on what else is asked at the time.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Scores = tuple[float, ...]  # log-likelihood of each option, nats
 ENGINES = ("auto", "llama", "ctranslate", "tree")
 PRIORS = 1024  # scores under neutral prompts that are remembered
 SEEDS = 2**32 - 1  # 2^32 - 1 itself would mean "any seed" to the engine
-SMALL = 512 << 20  # bytes of a weight file of which ``auto`` holds a second form in memory
+SMALL = 512 << 20  # bytes of a weight file of which ``auto`` holds a second form in memory, and the tree float32
 SHORT_TEXT, SHORT_CHOICE = 256, 160  # tokens of a prompt up to which the second engine is faster, though it keeps no prefix
 GATHERED = 64  # requests that the other engines can use at once
 
@@ -84,7 +84,7 @@ class LocalBackend:
         if folder is not None:
             known |= {"batches": conversion.engine_name("int8"), "which": engine}
         if scored:
-            known |= {"choices": tree_scorer.engine_name(), "which": engine}
+            known |= {"choices": tree_scorer.engine_name(eight_bits=path.stat().st_size > SMALL), "which": engine}
         if fields:
             known["fields"] = True
         facts = BackendFacts(
@@ -100,7 +100,7 @@ class LocalBackend:
             gathers=True,
         )
         batch = None if folder is None else CtranslateEngine(folder, threads=threads, context=context, exact=exact)
-        tree = TreeScorer(path, threads=threads, context=context) if scored else None
+        tree = TreeScorer(path, threads=threads, context=context, eight_bits=path.stat().st_size > SMALL) if scored else None
         return cls(facts, LlamaEngine(path, options), batch, tree=tree, everything=exact or engine == "ctranslate", fields=fields)
 
     @property

@@ -46,9 +46,9 @@ def needed() -> None:
         raise ModelError(f"engine=tree needs the packages {' and '.join(PACKAGES)}; install them by: pip install 'sociarium[tree]'")
 
 
-def engine_name() -> str:
+def engine_name(*, eight_bits: bool) -> str:
     """What answers, for the key of a reply."""
-    return f"torch {version('torch')} int8 tree {VERSION}"
+    return f"torch {version('torch')} {'int8' if eight_bits else 'float32'} tree {VERSION}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +104,8 @@ class TreeScorer:
     (conversion.py).
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, context: int = 4096, exact_weights: bool = False) -> None:
-        self.path, self.threads, self.context, self.exact_weights = path, threads, context, exact_weights
+    def __init__(self, path: Path, *, threads: int = 1, context: int = 4096, eight_bits: bool = False) -> None:
+        self.path, self.threads, self.context, self.eight_bits = path, threads, context, eight_bits
         self.queue: list[Choice] = []
         self.changed = threading.Condition()
         self.closed = False
@@ -172,7 +172,7 @@ class TreeScorer:
     def loaded(self) -> Decoder:
         if self.decoder is None:
             torch_of().set_num_threads(self.threads)
-            self.decoder = Decoder(GGUF(self.path), exact_weights=self.exact_weights)
+            self.decoder = Decoder(GGUF(self.path), eight_bits=self.eight_bits)
             self.prefixes = Prefixes(KEPT // self.decoder.bytes_a_token, cut)
         return self.decoder
 

@@ -1,9 +1,9 @@
 """Decoders of the architectures llama and qwen2, computed in this process for many short continuations of few kept beginnings.
 
-Attention to a shared beginning is one product for all rows below it; the parts that a row attends to are joined by their log-sum-exps
-(as in Hydragen, Juravsky et al. 2024), so that no keys or values are copied. Weights are float32 as the file gives them, or whole numbers
-of eight bits with a scale a row. Then activations are two whole numbers of eight bits: with one, its rounding turns differences of 1e-6 between
-orders of summation into 0.4 nats over the layers (docs/design/local-model.md).
+Attention to a shared beginning is one product for all rows below it; the parts that a row attends to are joined by their log-sum-
+exps (as in Hydragen, Juravsky et al. 2024), so that no keys or values are copied. Weights are float32 as the file gives them, or
+whole numbers of eight bits with a scale a row. Then activations are two whole numbers of eight bits: with one, its rounding turns
+differences of 1e-6 between orders of summation into 0.4 nats over the layers (docs/design/local-model.md).
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class FastEngine:
         self.graphs = [None if layer.network is None else graph_of(layer.network) for layer in layers]
         self.trait = np.ascontiguousarray(people.trait)
         self.group = np.zeros(1, np.int64) if people.groups == 1 else np.ascontiguousarray(people.group)
-        self.stages = Stages(self.workshop, size, disease, self.emissions.active.any(axis=1))
+        self.stages = Stages(self.workshop, size, disease, np.asarray(self.emissions.active.any(axis=1)))
         self.skipping = [
             Skipping(self.workshop, graph, self.emissions.units, disease.scale)
             for graph in self.graphs
@@ -183,7 +183,7 @@ class FastEngine:
                 layers.append(Pulled(sending, behaviour.receiving(number), units, unit=unit))
                 continue
             code = self.workshop.room(f"code {number}", len(state), np.uint8)
-            code[agents] = np.searchsorted(units, self.emissions.tables[number]).astype(np.uint8)[state.stage[agents], since]
+            code[agents] = np.asarray(np.searchsorted(units, self.emissions.tables[number]), np.uint8)[state.stage[agents], since]
             if len(agents) < self.stages.senders:  # some send nothing today
                 sending = sending & chosen(agents, len(state))
             layers.append(Pulled(sending, behaviour.receiving(number), units, code))

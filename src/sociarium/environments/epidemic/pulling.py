@@ -54,7 +54,7 @@ class Pulling:
         rates = receptivity[:1] if (receptivity == receptivity[0]).all() else receptivity
         parts = self.workshop.parts(len(opened))
 
-        def work(number: int) -> tuple[list[Array], list[Array], list[Array], int]:
+        def work(number: int) -> tuple[tuple[list[Array], list[Array], list[Array]], int]:
             who: list[Array] = []
             drawn: list[Array] = []
             hazard: list[Array] = []
@@ -77,8 +77,8 @@ class Pulling:
                 who.append(agents[:kept].copy())
                 drawn.append(numbers[:kept].copy())
                 hazard.append(rate[:kept].copy())
-            return who, drawn, hazard, visited
+            return (who, drawn, hazard), visited
 
         found = self.workshop.each(work)
-        columns = [np.concatenate([each for part in found for each in part[n]]) for n in range(3)]
-        return Candidates(*columns), sum(part[3] for part in found)
+        columns: list[Array] = [np.concatenate([each for lists, _ in found for each in lists[n]]) for n in range(3)]
+        return Candidates(*columns), sum(visited for _, visited in found)

@@ -57,6 +57,9 @@ class Part:
     def statistics(self) -> np.ndarray[Any, Any]:
         return np.array([float(self.ill.sum()), float(self.strength[self.ill].sum()) / UNIT])
 
+    def hear(self, step: int, common: np.ndarray[Any, Any]) -> None:
+        """Nobody decides anything here."""
+
     def state(self) -> dict[str, Any]:
         return {"ill": self.ill}
 

@@ -38,7 +38,8 @@ TORN = 3  # exit status of a site that stopped because another part was lost
 
 
 class Site(Protocol):
-    """The agents of one site. ``own``: their numbers, unique over all sites, (n,) int64."""
+    """The agents of one site. ``own``: where it receives, (n,) int64: a number an agent (and layer of contacts), unique over all sites;
+    numbers below -1 are of what all sites ask for, such as the sum over everyone."""
 
     @property
     def own(self) -> Ints: ...
@@ -53,6 +54,10 @@ class Site(Protocol):
 
     def statistics(self) -> NDArray[np.float64]:
         """What this site adds to the common statistics after a step: one vector, of one length everywhere."""
+        ...
+
+    def hear(self, step: int, common: NDArray[np.float64]) -> None:
+        """The common statistics after a step, as every site sees them: what agents may decide by, and a fit goes on from."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -78,7 +83,26 @@ def one_step(site: Site, session: Session, step: int, *, noise: float = 0.0) -> 
     """One step of one site: collective, all sites must make it. The common statistics after it. ``noise``: see ``Session.total``."""
     recipients, messages = site.outgoing(step)
     site.advance(step, session.sums(step, "messages", recipients, messages, site.own))
-    return session.total(step, "statistics", site.statistics(), noise=noise) / SCALE
+    common = session.total(step, "statistics", site.statistics(), noise=noise) / SCALE
+    site.hear(step, common)
+    return common
+
+
+def run_alone(site: Site, steps: int) -> Trajectory:
+    """One site that has all agents, without any protocol: what many sites are held equal to."""
+    statistics: list[NDArray[np.float64]] = []
+    for step in range(steps):
+        recipients, messages = site.outgoing(step)
+        common_of = site.own[site.own < -1]
+        received = np.zeros(len(site.own), np.int64)
+        if len(common_of):
+            received[site.own < -1] = [messages[recipients == number].sum() for number in common_of.tolist()]
+        if (recipients >= 0).any():
+            raise UsageError("a site alone has all agents, and this one has contacts elsewhere")
+        site.advance(step, received)
+        statistics.append(np.asarray(site.statistics(), np.float64))
+        site.hear(step, statistics[-1])
+    return Trajectory(np.array(statistics), {"alone": digest_of(site.state())})
 
 
 def run_here(sites: Mapping[str, Site], steps: int, *, aggregators: int = 3, noise: float = 0.0) -> Trajectory:

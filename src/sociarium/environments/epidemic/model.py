@@ -118,8 +118,12 @@ def step(
     uniform: Uniform,
 ) -> tuple[EpidemicState, Flows]:
     """One day: everyone who transmits does, at once; then stages that end today end, and who was infected is exposed."""
+    return moved(state, hazards(state, people, behaviour, disease, contacts), people, disease, uniform)
+
+
+def moved(state: EpidemicState, hazard: Floats, people: People, disease: Disease, uniform: Uniform) -> tuple[EpidemicState, Flows]:
+    """The day of agents on whom these hazards lie, whoever added them up; ``uniform`` draws by position in ``state``."""
     day = state.day
-    hazard = hazards(state, people, behaviour, disease, contacts)
     everyone = np.arange(len(state), dtype=np.int64)
     susceptible = state.stage == Stage.SUSCEPTIBLE
     infected = everyone[susceptible & (uniform(INFECTION, everyone) < 1 - np.exp(-hazard))]
@@ -135,13 +139,9 @@ def hazards(
 ) -> Floats:
     """Sum over j of lambda_ij for every agent i, whatever its stage. ``fixed`` False: without rounding to fixed-point units."""
     size = len(state)
-    since = state.day - state.infected.astype(np.int64)
     summed, mixed = np.zeros(size), np.zeros(size)
     for layer, edges in enumerate(contacts):
-        table = disease.emission(edges.weight) if fixed else disease.exact_emission(edges.weight) * disease.scale
-        sent = table[state.stage, np.minimum(since, table.shape[1] - 1)].astype(np.float64)  # whole numbers, exact in floats
-        if (sends := behaviour.sending(layer)) is not None:
-            sent = np.where(sends, sent, 0.0)
+        sent = emitted(state, disease, edges.weight, behaviour.sending(layer), fixed=fixed)
         if edges.mixed:
             share = np.bincount(people.group, sent, people.groups) / (disease.scale * people_in(people))
             received, total = share[people.group], mixed
@@ -151,6 +151,14 @@ def hazards(
             received = np.where(receives, received, 0.0)
         total += received
     return disease.receptivity(state.day)[people.trait] * (summed * (1 / disease.scale) + mixed)
+
+
+def emitted(state: EpidemicState, disease: Disease, weight: float, sends: Mask | None = None, *, fixed: bool = True) -> Floats:
+    """A * B * w of each agent over a contact of this weight, in units of ``Disease.scale``: whole numbers, exact in floats."""
+    table = disease.emission(weight) if fixed else disease.exact_emission(weight) * disease.scale
+    since = state.day - state.infected.astype(np.int64)
+    sent = table[state.stage, np.minimum(since, table.shape[1] - 1)].astype(np.float64)
+    return sent if sends is None else np.where(sends, sent, 0.0)
 
 
 def people_in(people: People) -> Floats:

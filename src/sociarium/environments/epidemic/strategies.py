@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,10 @@ class Habits:
         if not all(0 <= share <= 1 for share in shares) or self.caution < 0:
             raise UsageError("habits are probabilities from 0 to 1, and caution is 0 or more")
 
+    def stays(self, cases: NDArray[Any], size: NDArray[Any]) -> Floats:
+        """The chance of staying at home after so many cases in a world of this size."""
+        return 1 - (1 - self.isolate) * np.exp(-self.caution * (cases / np.maximum(size, 1)))
+
 
 def by_habit(habits: Habits | None = None, *, environment: str = "epidemic") -> Rule:
     """Everyone follows the same habits, each by numbers of its own."""
@@ -47,8 +52,7 @@ def by_habit(habits: Habits | None = None, *, environment: str = "epidemic") -> 
             return turn.random(f"habit.{name}").uniform(turn.agents)
 
         if turn.offered("isolate"):
-            cases = columns["cases"] / np.maximum(columns["size"], 1)
-            stay = 1 - (1 - given.isolate) * np.exp(-given.caution * cases)
+            stay = given.stays(columns["cases"], columns["size"])
             actions.add(turn, f"{environment}.isolate", turn.agents, on=drawn("isolate") < stay)
         if turn.offered("work"):
             actions.add(turn, f"{environment}.work", turn.agents, on=drawn("work") < given.work)

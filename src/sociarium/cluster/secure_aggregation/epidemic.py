@@ -253,11 +253,12 @@ def sites_of(
 
 def opened(path: str) -> EpidemicSite:
     """What ``EpidemicSite.save`` kept. For ``run_processes`` a site is ``(OPENED, {"path": ...})``."""
-    kept = unpack(Path(path).read_bytes())
-    people, first, known = kept["people"], kept["first"], dict(kept["disease"])
-    durations = {name: Duration(**known.pop(name)) for name in ("exposed", "infectious", "immune")}
-    known["reproduction"] = _weeks(known["reproduction"])
-    disease = Disease(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}, **durations)
+    kept: dict[str, Any] = unpack(Path(path).read_bytes())
+    people: dict[str, Any] = kept["people"]
+    first: dict[str, Any] = kept["first"]
+    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in kept["disease"].items()}
+    known |= {name: Duration(**known[name]) for name in ("exposed", "infectious", "immune")}
+    disease = Disease(**{**known, "reproduction": _weeks(known["reproduction"])})
     site = EpidemicSite(
         people["agents"],
         People(people["trait"], people["group"], len(people["sizes"])),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -256,9 +256,11 @@ def opened(path: str) -> EpidemicSite:
     kept: dict[str, Any] = unpack(Path(path).read_bytes())
     people: dict[str, Any] = kept["people"]
     first: dict[str, Any] = kept["first"]
-    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in kept["disease"].items()}
-    known |= {name: Duration(**known[name]) for name in ("exposed", "infectious", "immune")}
-    disease = Disease(**{**known, "reproduction": _weeks(known["reproduction"])})
+    known: dict[str, Any] = {name: _plural(value) for name, value in kept["disease"].items()}
+    for name in ("exposed", "infectious", "immune"):
+        known[name] = Duration(**known[name])
+    known["reproduction"] = _weeks(known["reproduction"])
+    disease = Disease(**known)
     site = EpidemicSite(
         people["agents"],
         People(people["trait"], people["group"], len(people["sizes"])),
@@ -288,6 +290,11 @@ def _ties(epidemic: Epidemic, layer: Layer, own: Ints) -> Ties:
     if layer.needs is not None and not workers:
         needs = np.asarray(epidemic.world.population.get(own, layer.needs), np.bool_)
     return Ties(layer.weight, sources, targets, layer.drawn, layer.mixed, layer.name, layer.at_home, needs, workers)
+
+
+def _plural(value: Any) -> Any:
+    """Lists are what tuples become on the way."""
+    return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
 
 
 def _weeks(values: Sequence[Any]) -> tuple[float | tuple[float, ...], ...]:

@@ -40,6 +40,7 @@ from sociarium.kernel.randomness import Randomness
 from sociarium.kernel.simulation import Simulation
 from sociarium.lab.claims import ClaimContext, Measured, claim
 from sociarium.scenarios.large_population_models.objects import Holder, Person
+from sociarium.scenarios.large_population_models.playing import play
 from sociarium.scenarios.large_population_models.scenario import LargePopulationModels
 
 Array = NDArray[Any]
@@ -52,7 +53,7 @@ AWARE = 0.1  # share infected while a day is timed
 
 def lived(seed: int = 1, **settings: Any) -> Simulation:
     simulation = LargePopulationModels.of({**SMALL, **settings}).build(seed)
-    simulation.run_sync()
+    play(simulation)
     return simulation
 
 
@@ -103,7 +104,7 @@ def fused_step(context: ClaimContext) -> Measured:
         return after, confident_averages(opinion.network, held, round(scenario.confidence * ONE))
 
     for day in range(scenario.steps):
-        simulation.run_sync(1)
+        play(simulation, 1)
         state, held = fused(state, held, day)
         wrong += int((epidemic.stage != state.stage).sum() + (epidemic.until != state.until).sum() + (opinion.held != held).sum())
     return Measured.exactly(float(wrong), holds=wrong == 0 and int(epidemic.total[0]) > 100)
@@ -311,7 +312,7 @@ def grids(**settings: Any) -> tuple[Simulation, Ecology, list[tuple[int, ...]]]:
 def no_grass(context: ClaimContext) -> Measured:
     """Prey above energy 0 after 20 steps without grass."""
     simulation, ecology, _ = grids(predators=0, regrowth=0, steps=20, grids=10)
-    simulation.run_sync()
+    play(simulation)
     left = int((ecology.energy > 0).sum())
     return Measured.exactly(float(left), holds=left == 0)
 
@@ -320,7 +321,7 @@ def no_grass(context: ClaimContext) -> Measured:
 def no_predators(context: ClaimContext) -> Measured:
     """Prey alive after 600 steps without predators; they never increase."""
     simulation, _, alive = grids(predators=0, steps=600)
-    simulation.run_sync()
+    play(simulation)
     prey = [row[1] for row in alive]
     return Measured.exactly(float(prey[-1]), holds=prey[-1] <= 6.3 and all(b <= a for a, b in pairwise(prey)))
 
@@ -333,7 +334,7 @@ def energy_books(context: ClaimContext) -> Measured:
     for _ in range(100):
         dead = np.flatnonzero(~ecology.alive)
         before = ecology.energy[dead].tolist(), ecology.field[dead].tolist()
-        simulation.run_sync(1)
+        play(simulation, 1)
         moved += (ecology.energy[dead].tolist(), ecology.field[dead].tolist()) != before
     missing = max(abs(row[2]) for row in alive)
     return Measured.exactly(float(missing), holds=missing == 0 and moved == 0 and not ecology.alive.all())

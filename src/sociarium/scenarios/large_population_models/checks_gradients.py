@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -15,18 +15,19 @@ from sociarium.environments.epidemic.layers import Layer
 from sociarium.environments.epidemic.reproduction import expected_emission
 from sociarium.environments.epidemic.rules import EpidemicRules
 from sociarium.kernel.population import Population
-from sociarium.kernel.randomness import Randomness, Stream
+from sociarium.kernel.randomness import Stream
 from sociarium.kernel.schedule import Rounds
 from sociarium.kernel.simulation import Intervention, Simulation
 from sociarium.lab.claims import ClaimContext, Measured, claim
 from sociarium.minds.rule import RuleMind, nothing
+from sociarium.scenarios.large_population_models.playing import play
 from sociarium.scenarios.large_population_models.scenario import LargePopulationModels
 
 STEP = 0.1  # of a central difference, relative
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """Torch on one thread: these tensors are small, and threads that wait for one another on a busy machine cost a hundredfold."""
     from sociarium.environments.tensors import torch
 
@@ -197,7 +198,7 @@ def counterfactual(context: ClaimContext) -> Measured:
             simulation.interventions = [Intervention(9, "epidemic.set_reproduction", {"reproduction": 1.0})] if halved else []
             cases: list[int] = []
             simulation.on_tick.append(lambda record, cases=cases: cases.append(int(record.measures["epidemic.cases"][0])))
-            simulation.run_sync()
+            play(simulation)
             arms.append(cases)
         early += sum(a != b for a, b in zip(arms[0][:9], arms[1][:9], strict=True))
         late += sum(a != b for a, b in zip(arms[0][9:], arms[1][9:], strict=True))
@@ -222,7 +223,7 @@ def mean_field(context: ClaimContext) -> Measured:
             group = np.repeat(np.arange(some), size)
             people = Population.of("person", some * size, group=group, first=np.tile(np.arange(size) < round(share * size), some))
             epidemic = Epidemic(disease, [Layer(name="all", mixed=True)], EpidemicRules(actions=(), initial="first"))
-            Simulation(people, [epidemic], [RuleMind(nothing)], Rounds([], days), seed=Randomness(size).seed + block).run_sync()
+            play(Simulation(people, [epidemic], [RuleMind(nothing)], Rounds([], days), seed=size + block))
             squares += ((epidemic.total / size - (1 - left)) ** 2).tolist()
         errors.append(math.sqrt(np.mean(squares[:worlds])))
     slope = float(np.polyfit(np.log(sizes), np.log(errors), 1)[0])

@@ -16,6 +16,7 @@ from sociarium.cluster.secure_aggregation.sites import run_alone, run_here
 from sociarium.environments.epidemic.epidemic import Epidemic
 from sociarium.environments.epidemic.strategies import Habits
 from sociarium.lab.claims import ClaimContext, Measured, claim
+from sociarium.scenarios.large_population_models.playing import play
 from sociarium.scenarios.large_population_models.scenario import LargePopulationModels
 from sociarium.training.calibration.intervals import noise_effect
 from sociarium.training.calibration.sites import CalibratingSite, SharedDescent
@@ -69,7 +70,7 @@ def decentralised_trajectory(context: ClaimContext) -> Measured:
         sites = dealt(scenario, seed, SITES)
         daily: list[float] = []
         simulation.on_tick.append(lambda record, daily=daily: daily.append(float(record.measures["epidemic.cases"][0])))
-        simulation.run_sync()
+        play(simulation)
         trajectory = run_here(sites, DAYS)
         wrong += int((trajectory.statistics[:, 0] != daily).sum())
         for site in sites.values():

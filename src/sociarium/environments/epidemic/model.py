@@ -171,7 +171,7 @@ def died(flows: Flows, disease: Disease, people: People) -> Floats:
     ending = flows.left[flows.stages == Stage.INFECTIOUS]
     if people.groups == 1:
         return np.array([disease.mortality * len(ending)])
-    return disease.mortality * np.bincount(people.group[ending], minlength=people.groups)
+    return disease.mortality * np.bincount(people.group[ending], minlength=people.groups).astype(np.float64)
 
 
 def progress(state: EpidemicState, flows: Flows, day: int, disease: Disease, uniform: Uniform, people: People) -> Floats:

@@ -210,3 +210,15 @@ def test_lying_changes_what_is_said_and_nothing_else():
 
 def test_the_same_seed_is_the_same_day():
     assert digest_of(ticks_of(of().build(5))) == digest_of(ticks_of(of().build(5)))
+
+
+def test_a_run_is_drawn_and_its_replay_holds_words_as_data_only(tmp_path):
+    scenario = of(hours=0.1)
+    asyncio.run(running.start(scenario, 1, tmp_path / "run"))
+    assert scenario.plot(tmp_path / "run", tmp_path / "town.png").stat().st_size > 50_000
+    page = scenario.replay(tmp_path / "run", tmp_path / "town.html").read_text("utf-8")
+    assert "Mara Lindqvist" in page
+    assert "/*DATA*/null" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    data = page[page.index("const data = ") : page.index("const byId")]
+    assert not set("<>&") & set(data)

@@ -25,6 +25,7 @@ def show(
     sql: Annotated[str | None, Parameter(help="a query over ticks, events, calls, measures, outcomes, refusals")] = None,
     rows: Annotated[int, Parameter(help="how many rows at the most")] = 20,
     plot: Annotated[Path | None, Parameter(help="draw the run into this PNG file")] = None,
+    replay: Annotated[Path | None, Parameter(help="write a page to step through the run into this HTML file")] = None,
     json: Json = False,
 ) -> int:
     """The manifest, outcome shares, measures by tick, and where asked events, calls or a query."""
@@ -34,6 +35,8 @@ def show(
         raise UsageError(f"--rows is {rows}; it must be at least 1")
     if plot is not None and plot.suffix not in (".png", ".svg", ".pdf"):
         raise UsageError(f"{plot} must end in .png, .svg or .pdf")
+    if replay is not None and replay.suffix != ".html":
+        raise UsageError(f"{replay} must end in .html")
     held = _held(one_run(run))
     tables = frames(run)
     try:
@@ -62,6 +65,9 @@ def show(
         plot.parent.mkdir(parents=True, exist_ok=True)
         drawn = _scenario(held).plot(run, plot)
         say(f"plot    {drawn}" if drawn else "this scenario has no picture")
+    if replay is not None:
+        page = _scenario(held).replay(run, replay)
+        say(f"replay  {page}" if page else "this scenario has no page to step through")
     return 0
 
 

@@ -73,6 +73,10 @@ class Scenario(BaseModel):
         """Draw a run, or all replicates of a folder (``seed-*``) with their spread; None where this scenario has no picture."""
         return None
 
+    def replay(self, folder: Path, target: Path) -> Path | None:
+        """Write an HTML page by which a run can be stepped through, complete in itself; None where this scenario has none."""
+        return None
+
     def parameters(self) -> dict[str, Any]:
         """Plain data, as the manifest keeps it."""
         return self.model_dump(mode="json")

@@ -100,7 +100,9 @@ class GenerativeAgents(Scenario):
         return people.surveyed(self.gss_path, self.size, seed)
 
     def rules(self) -> TownRules:
-        return TownRules(vision=self.vision, attention=self.attention, retention=self.retention, cooldown=10 * self.cooldown, track=1)
+        return TownRules(
+            vision=self.vision, attention=self.attention, retention=self.retention, cooldown=10 * self.cooldown, wander=10, track=1
+        )
 
     def phases(self) -> tuple[Phase, ...]:
         live = Phase("live", "town", shows=("grapevine",))
@@ -136,3 +138,8 @@ class GenerativeAgents(Scenario):
         from sociarium.scenarios.generative_agents.showing import draw
 
         return draw(self, folder, target)
+
+    def replay(self, folder: Path, target: Path) -> Path | None:
+        from sociarium.scenarios.generative_agents.replay import write
+
+        return write(self, folder, target)

@@ -1,0 +1,42 @@
+"""A page by which a run can be watched again: one file without anything from outside, for any browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sociarium.scenarios.generative_agents import people
+from sociarium.scenarios.generative_agents.history import read
+from sociarium.scenarios.generative_agents.showing import colours, ground, labels
+
+if TYPE_CHECKING:
+    from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
+
+PAGE = Path(__file__).parent / "replay.html"
+MARK = "/*DATA*/null"
+
+
+def write(scenario: GenerativeAgents, folder: Path, target: Path) -> Path:
+    """The page of a run. Words of residents are data in it: they are put on the page as text only, never as markup."""
+    history, town = read(folder), people.town_map()
+    data: dict[str, Any] = {
+        "title": f"{town.name}, {scenario.model or 'rule minds'}",
+        "start": round(scenario.start * 3600),
+        "ticks": history.ticks,
+        "names": history.names,
+        "colours": colours(len(history.names)),
+        "ground": ground(town).tolist(),
+        "labels": labels(town),
+        "places": [town.address(place) for place in range(len(town))],
+        "stood": history.stood.tolist(),
+        "began": [row[:4] for row in history.began],
+        "said": history.said,
+        "learned": [row[:3] for row in history.learned],
+    }
+    plain = (
+        json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(PAGE.read_text("utf-8").replace(MARK, plain), encoding="utf-8")
+    return target

@@ -34,9 +34,9 @@ def write(scenario: GenerativeAgents, folder: Path, target: Path) -> Path:
         "said": history.said,
         "learned": [row[:3] for row in history.learned],
     }
-    plain = (
-        json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    )
+    plain = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+    for sign in "<>&":
+        plain = plain.replace(sign, f"\\u{ord(sign):04x}")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(PAGE.read_text("utf-8").replace(MARK, plain), encoding="utf-8")
     return target

@@ -100,9 +100,8 @@ class GenerativeAgents(Scenario):
         return people.surveyed(self.gss_path, self.size, seed)
 
     def rules(self) -> TownRules:
-        return TownRules(
-            vision=self.vision, attention=self.attention, retention=self.retention, cooldown=10 * self.cooldown, wander=10, track=1
-        )
+        noticed = {"vision": self.vision, "attention": self.attention, "retention": self.retention}
+        return TownRules(**noticed, cooldown=10 * self.cooldown, wander=10, track=1)
 
     def phases(self) -> tuple[Phase, ...]:
         live = Phase("live", "town", shows=("grapevine",))

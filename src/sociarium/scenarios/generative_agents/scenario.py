@@ -100,8 +100,8 @@ class GenerativeAgents(Scenario):
         return people.surveyed(self.gss_path, self.size, seed)
 
     def rules(self) -> TownRules:
-        noticed = {"vision": self.vision, "attention": self.attention, "retention": self.retention}
-        return TownRules(**noticed, cooldown=10 * self.cooldown, wander=10, track=1)
+        cooldown = 10 * self.cooldown  # seconds
+        return TownRules(self.vision, self.attention, self.retention, cooldown=cooldown, wander=10, track=1)
 
     def phases(self) -> tuple[Phase, ...]:
         live = Phase("live", "town", shows=("grapevine",))

@@ -133,14 +133,14 @@ async def _all(
 ) -> list[Finished]:
     """All replicates at the same time, on the same models."""
     shared = Options(budget=limits)
-    await running.opened(scenario, shared)
-    watcher.announce(seeds, folders[0] if len(folders) == 1 else folders[0].parent)
-    runs: list[Awaitable[Finished]] = []
-    for at, (seed, folder) in enumerate(zip(seeds, folders, strict=True)):
-        options = watcher.options(seed, limits, shared.backends, signals=at == 0)
-        options.forecast = made
-        runs.append(running.start(scenario, seed, folder, options))
     try:
+        await running.opened(scenario, shared)
+        watcher.announce(seeds, folders[0] if len(folders) == 1 else folders[0].parent)
+        runs: list[Awaitable[Finished]] = []
+        for seed, folder in zip(seeds, folders, strict=True):
+            options = watcher.options(seed, limits, shared.backends)
+            options.forecast = made
+            runs.append(running.start(scenario, seed, folder, options))
         return await together(runs)
     finally:
         for backend in shared.backends.values():
@@ -163,7 +163,7 @@ def _one(
     watcher = watch.Watcher(None, quiet=shown.json or shown.quiet, several=False)
 
     async def all_of_it() -> list[Finished]:
-        options = watcher.options(0, limits, {}, signals=True)
+        options = watcher.options(0, limits, {})
         try:
             return [await go(options)]
         finally:

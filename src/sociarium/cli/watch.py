@@ -77,11 +77,11 @@ class Watcher:
         say(f"{self.scenario.slug}: {self.scenario.title}", style="bold")
         say(f"minds: {who}; {many}; record: {folder}", style="dim")
 
-    def options(self, seed: int, limits: BudgetLimits, backends: dict[str, Backend], *, signals: bool) -> Options:
+    def options(self, seed: int, limits: BudgetLimits, backends: dict[str, Backend]) -> Options:
         return Options(
             budget=limits,
             backends=backends,
-            handle_signals=signals,
+            handle_signals=True,
             on_tick=[lambda record: self.ticked(seed, record)],
             on_events=[lambda piece: self.happened(seed, piece)],
             on_built=[lambda scenario, simulation: self.built(seed, scenario, simulation)],

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from sociarium.kernel.protocols import Journal, NoJournal
 from sociarium.kernel.records import TickRecord
 from sociarium.kernel.simulation import Intervention, Simulation, State
 from sociarium.lab.scenario import Scenario
+from sociarium.lab.stopping import Signals
 from sociarium.lab.summary import Summary
 from sociarium.models.backend import Backend
 from sociarium.models.backends.recorded import RecordedBackend
@@ -35,7 +35,6 @@ from sociarium.record.totals import totals
 from sociarium.record.tree import survey
 
 Lookup = Callable[[str], type[Scenario]]
-FORCED_STOP = 2  # Ctrl-C pressed so often: stop at once
 
 
 @dataclass(slots=True)
@@ -87,30 +86,28 @@ async def start(scenario: Scenario, seed: int, folder: Path, options: Options | 
 async def resume(folder: Path, find: Lookup, options: Options | None = None) -> Finished:
     """Go on where a run was stopped or killed: last snapshot, committed ticks checked, open tick from the journal, then live."""
     options = options or Options()
-    record = RunRecord.open(folder, mode="resume")
-    scenario, seed = of_manifest(record.manifest, find)
-    backends = await opened(scenario, options)
-    for route, backend in backends.items():
-        _same_model(record.manifest, route, backend)
-    options = replace(options, interventions=_planned(record.manifest))
-    if options.budget == BudgetLimits():
-        options.budget = BudgetLimits(**record.manifest.get("budget", {}))
-    begin = await _shared_past(record, seed, find, options)
-    return await _carry_on(scenario, seed, record, backends, options, begin=begin)
+    with RunRecord.open(folder, mode="resume") as record:
+        scenario, seed = of_manifest(record.manifest, find)
+        backends = await opened(scenario, options)
+        for route, backend in backends.items():
+            _same_model(record.manifest, route, backend)
+        limits = _limits(record.manifest, options.budget)
+        options = replace(options, interventions=_planned(record.manifest), budget=limits)
+        begin = await _shared_past(record, seed, find, options)
+        return await _carry_on(scenario, seed, record, backends, options, begin=begin)
 
 
 async def replay(folder: Path, find: Lookup, options: Options | None = None) -> Finished:
     """Run a finished record again from its journal, with no model: the digest must be the same."""
     options = options or Options()
-    record = RunRecord.open(folder, mode="replay")
-    if record.get("status") != "finished":
-        record.close()
-        raise RecordError(f"The run in {folder} is not finished; go on with it first: sociarium resume {folder}")
-    scenario, seed = of_manifest(record.manifest, find)
-    recorded: dict[str, Backend] = {r: RecordedBackend(facts_of(m["facts"])) for r, m in record.manifest["models"].items()}
-    options = replace(options, interventions=_planned(record.manifest), budget=BudgetLimits())
-    begin = await _shared_past(record, seed, find, options)
-    return await _carry_on(scenario, seed, record, recorded, options, begin=begin)
+    with RunRecord.open(folder, mode="replay") as record:
+        if record.get("status") != "finished":
+            raise RecordError(f"The run in {folder} is not finished; go on with it first: sociarium resume {folder}")
+        scenario, seed = of_manifest(record.manifest, find)
+        recorded: dict[str, Backend] = {r: RecordedBackend(facts_of(m["facts"])) for r, m in record.manifest["models"].items()}
+        options = replace(options, interventions=_planned(record.manifest), budget=BudgetLimits())
+        begin = await _shared_past(record, seed, find, options)
+        return await _carry_on(scenario, seed, record, recorded, options, begin=begin)
 
 
 async def branch(
@@ -133,9 +130,9 @@ async def branch(
         "prompts": changed.prompt_digests(),
         "past": _past_of(manifest, at),
     }
-    record = branch_record(folder, target, at, changed.parameters(), manifest=facts)
-    begin = await _shared_past(record, seed, find, options)
-    return await _carry_on(changed, seed, record, backends, replace(options, interventions=given), begin=begin)
+    with branch_record(folder, target, at, changed.parameters(), manifest=facts) as record:
+        begin = await _shared_past(record, seed, find, options)
+        return await _carry_on(changed, seed, record, backends, replace(options, interventions=given), begin=begin)
 
 
 def refuse_unapplied(scenario: Scenario, changed: Scenario, seed: int, at: int) -> None:
@@ -231,6 +228,11 @@ def _planned(manifest: Mapping[str, Any]) -> list[Intervention]:
     return [Intervention(**plain) for plain in manifest.get("interventions", [])]
 
 
+def _limits(manifest: Mapping[str, Any], given: BudgetLimits) -> BudgetLimits:
+    """A limit that is not given anew stays as the run began: raising one lifts no other."""
+    return BudgetLimits(**{**manifest.get("budget", {}), **{name: limit for name, limit in asdict(given).items() if limit is not None}})
+
+
 async def _carry_on(
     scenario: Scenario,
     seed: int,
@@ -251,7 +253,7 @@ async def _carry_on(
         earlier = record.committed()
         summary = _watch(simulation, options)
         service = simulation.door = _service(backends, record.journal, seed, options)
-        with _signals(simulation, service) if options.handle_signals else contextlib.nullcontext():
+        with Signals(simulation, service) if options.handle_signals else contextlib.nullcontext():
             ticks = await simulation.run()
         if service is not None:
             summary.models = {**service.summary(), "inexact": _inexact(service)}
@@ -266,10 +268,10 @@ async def _carry_on(
     except asyncio.CancelledError:
         raise Interrupted("stopped at once; what was journalled is kept") from None
     finally:
-        if service is not None:
-            await service.stop(0.0)
-            await service.budget.hand_back()
-        record.close()
+        with contextlib.closing(record):  # even where the disk refuses the lease that is handed back
+            if service is not None:
+                await service.stop(0.0)
+                await service.budget.hand_back()
 
 
 def _built(scenario: Scenario, seed: int, options: Options) -> Simulation:
@@ -313,35 +315,6 @@ def _same_model(manifest: Mapping[str, Any], route: str, backend: Backend) -> No
             f"route {route!r}: the run was recorded with model {recorded.get('name')} ({str(recorded.get('digest'))[:12]}), but now "
             f"{backend.facts.name} ({backend.facts.digest[:12]}) is there. Restore that model, or branch the run."
         )
-
-
-class _signals:
-    """Ctrl-C once: no new call, ten seconds for those in flight. Twice: stop at once. SIGTERM counts as once."""
-
-    def __init__(self, simulation: Simulation, service: ModelService | None) -> None:
-        self.simulation = simulation
-        self.service = service
-        self.presses = 0
-        self.waiting: list[asyncio.Task[None]] = []
-
-    def __enter__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.task = asyncio.current_task()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.loop.add_signal_handler(number, self.pressed)
-
-    def __exit__(self, *details: object) -> Literal[False]:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.loop.remove_signal_handler(number)
-        return False
-
-    def pressed(self) -> None:
-        self.presses += 1
-        self.simulation.stopping = True
-        if self.presses >= FORCED_STOP and self.task is not None:
-            self.task.cancel()
-        elif self.service is not None:
-            self.waiting.append(self.loop.create_task(self.service.stop(10.0)))
 
 
 def measure(finished: Finished, name: str) -> np.ndarray[Any, Any]:

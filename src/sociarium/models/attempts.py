@@ -14,6 +14,7 @@ from sociarium.kernel.protocols import Address, Journal, Plain, Usage
 from sociarium.models.backend import CallFailed
 from sociarium.models.budget import Budget, Cost, money, upper_cost, upper_tokens
 from sociarium.models.channel import Channel, Clock
+from sociarium.models.limiter import Ticket
 from sociarium.models.request import Reply, Request
 from sociarium.models.retry import TIMEOUTS, UNBILLED, RetryPolicy
 from sociarium.models.structured import clean, parse, repeats
@@ -86,7 +87,7 @@ class Attempts:
     ) -> Reply:
         self._check()
         loop = asyncio.get_running_loop()
-        ticket = await channel.limiter.acquire()
+        ticket = await self._place(channel)
         good = refused = False
         wish: float | None = None
         try:
@@ -96,6 +97,7 @@ class Attempts:
             spent = Cost()
             self._enter()
             try:
+                self._check()  # a stop may have come while the budget was waited for
                 await self.journal.started(address, key)
                 begun = loop.time()
                 spent = cost  # until we know better: a call that is torn off may have been billed
@@ -113,12 +115,12 @@ class Attempts:
                 if not good:  # what came was refused by our own checks otherwise: it is billed already
                     spent = self._billed_failure(failure, request, channel, course, cost)
                 refused = failure.kind == "rate_limited" or (failure.kind == "unavailable" and failure.retry_after is not None)
-                wish = failure.retry_after
+                wish = None if failure.retry_after is None else min(failure.retry_after, self.retry.longest_wish)
                 if self.clock.over:
                     self._check()
                     raise BudgetSpent("the time budget passed with calls in flight. Nothing is lost: resume the run.") from failure
                 raise
-            except Interrupted:  # it waited for a batch that was never sent
+            except Interrupted:  # before it went out, or while it waited for a batch that was never sent
                 spent = Cost()
                 raise
             finally:
@@ -126,6 +128,20 @@ class Attempts:
                 self.budget.settle(cost, spent)
         finally:
             channel.limiter.release(ticket, good=good, refused=refused, wish=wish)
+
+    async def _place(self, channel: Channel) -> Ticket:
+        """Wait for a place, no longer than the budget of time lasts: a server may ask all callers to wait for minutes."""
+        try:
+            async with asyncio.timeout_at(self._until()):
+                return await channel.limiter.acquire()
+        except TimeoutError:
+            self.budget.end_of_time()
+            self.budget.check()
+            raise
+
+    def _until(self) -> float | None:
+        """When the budget of time ends, if there is one."""
+        return None if self.budget.limits.seconds is None else self.budget.deadline()
 
     def _billed_failure(self, failure: CallFailed, request: Request, channel: Channel, course: _Course, cost: Cost) -> Cost:
         """What a failed attempt is counted as: what the backend says, else nothing where the server never took it on, else the most."""
@@ -156,7 +172,8 @@ class Attempts:
 
     async def _wait(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(seconds):
+            until = asyncio.get_running_loop().time() + seconds
+            async with asyncio.timeout_at(until if (end := self._until()) is None else min(until, end)):
                 await self._stopped.wait()
         except TimeoutError:
             return

@@ -78,10 +78,9 @@ class Budget:
         self._top = Cost(*(UNLIMITED if top is None else top for top in (limits.calls, limits.tokens, limits.money)))
         self._limited = any(top is not None for top in (limits.calls, limits.tokens, limits.money))
         leased, spent = journal.leased(), journal.spent()
-        before = Cost(leased.calls, leased.tokens, leased.money).at_least(Cost(spent.calls, spent.tokens, spent.money))
-        self.used = before
+        self._leased = Cost(leased.calls, leased.tokens, leased.money)  # durably: what the journal shows beyond it is leased with the next
+        self.used = self._leased.at_least(Cost(spent.calls, spent.tokens, spent.money))
         self.reserved = Cost()
-        self._leased = before
         self._leasing = asyncio.Lock()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._ended = ""
@@ -131,9 +130,13 @@ class Budget:
     def check(self) -> None:
         """Raise ``BudgetSpent`` where no call may be started any more."""
         if not self._ended and self.limits.seconds is not None and asyncio.get_running_loop().time() >= self.deadline():
-            self.end(f"the time budget of {self.limits.seconds:g} s has passed")
+            self.end_of_time()
         if self._ended:
             raise BudgetSpent(f"{self._ended}. Nothing is lost: raise the limit and resume the run.")
+
+    def end_of_time(self) -> None:
+        """The deadline has come."""
+        self.end(f"the time budget of {self.limits.seconds or 0.0:g} s has passed")
 
     def end(self, reason: str) -> None:
         """Start no more calls. The first reason stays."""

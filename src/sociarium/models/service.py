@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -124,10 +125,11 @@ class ModelService:
 
     async def close(self) -> None:
         """Stop at once, hand back what was leased and not spent, and close the backends."""
-        await self.stop(0.0)
-        await self.budget.hand_back()
-        for channel in _once(self._channels.values()):
-            await channel.backend.close()
+        async with AsyncExitStack() as after:  # all of it, even where the disk refuses the lease that is handed back
+            for channel in _once(self._channels.values()):
+                after.push_async_callback(channel.backend.close)
+            await self.stop(0.0)
+            await self.budget.hand_back()
 
     async def __aenter__(self) -> ModelService:
         return self

@@ -1,6 +1,7 @@
 """R11 across kills: however often a run is killed amid its calls, the server never sees more of them than the limit allows.
 
-The server stands outside what is killed and counts all that reach it, those that it fails among them. ``make crash N=500`` kills more often.
+The server stands outside what is killed and counts all that reach it, those that it fails among them. ``make crash N=500`` kills
+more often.
 """
 
 from __future__ import annotations

@@ -94,7 +94,6 @@ def asked_and_told(journal: dict[Address, JournalEntry], lanes: set[int]) -> dic
     return {at: (entry.key, entry.request, entry.reply) for at, entry in journal.items() if at.lane in lanes}
 
 
-
 def harvests(journal: dict[Address, JournalEntry]) -> list[Address]:
     return sorted(at for at in journal if at.tick == 0 and at.label == "harvest" and at.repair == 0)
 

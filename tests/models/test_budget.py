@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sociarium.kernel.content import Block
-from sociarium.kernel.errors import BudgetSpent
+from sociarium.kernel.errors import BudgetSpent, Interrupted, RecordError
+from sociarium.kernel.outcomes import Status
 from sociarium.kernel.protocols import Address, Lease, Usage
+from sociarium.models.backend import CallFailed
 from sociarium.models.backends.scripted import ScriptedBackend
 from sociarium.models.budget import Budget, BudgetLimits, Cost, money, upper_cost, upper_tokens
 from sociarium.models.request import Prices, Reply, Request, Sampling
+from sociarium.models.retry import RetryPolicy
 from sociarium.models.service import ModelService
 from sociarium.testing.memory_journal import MemoryJournal
 from sociarium.testing.virtual_time import run_virtual
@@ -193,3 +196,96 @@ def test_money_is_rounded_up_and_cached_tokens_are_cheaper():
     assert money(Usage(1, 100, 100, 0), Prices(prompt=1e6)) == 100
     facts = script(np.random.default_rng(0)).facts
     assert upper_cost(question(1), facts).money == money(Usage(1, upper_tokens(question(1))[0], 0, 40), PRICES)
+
+
+def test_a_limit_that_is_first_set_on_resume_holds_across_kills():
+    """What was spent before there was a limit is leased with the first lease: else each kill would forget the calls that were out."""
+    dice = np.random.default_rng(5)
+
+    async def session(journal, limit, kill_at):
+        backend = script(dice)
+        door = ModelService({"default": backend}, journal=journal, seed=0, budget=BudgetLimits(calls=limit))
+        asked = [asyncio.create_task(door.ask(question(number), where(number))) for number in range(50 if limit is None else 400)]
+        await asyncio.sleep(kill_at)
+        for task in asked:
+            task.cancel()
+        return backend.calls
+
+    journal = MemoryJournal(delay=0.01)
+    billed = run_virtual(session(journal, None, 10.0))
+    assert billed == 50
+    for turn in range(40):
+        billed += run_virtual(session(journal, 100, 0.05 + 0.01 * turn))
+        assert billed <= 100
+    assert billed > journal.spent().calls > 50, "calls were out when a session was killed"
+
+
+def test_a_call_that_waits_for_its_lease_when_the_run_is_stopped_does_not_go_out():
+    async def work():
+        journal, backend = MemoryJournal(delay=1.0), script(np.random.default_rng(0))
+        door = ModelService({"default": backend}, journal=journal, seed=0, budget=BudgetLimits(calls=640))
+        asked = [asyncio.create_task(door.ask(question(number), where(number))) for number in range(8)]
+        await asyncio.sleep(0.5)  # all of them wait for the first lease
+        await door.close()
+        ended = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(isinstance(one, Interrupted) for one in ended), ended
+        assert backend.calls == 0
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize("wish", [90.0, 86_400.0])
+def test_a_server_that_asks_all_to_wait_holds_nobody_beyond_the_budget_of_time(wish):
+    async def work():
+        loop = asyncio.get_running_loop()
+
+        def refusing(request, draw):
+            raise CallFailed("rate_limited", "come back", retryable=True, retry_after=wish)
+
+        door = ModelService(
+            {"default": ScriptedBackend(refusing)}, journal=MemoryJournal(), seed=0, budget=BudgetLimits(seconds=20.0), concurrency=1
+        )
+        ended = await asyncio.gather(*(door.ask(question(number), where(number)) for number in range(4)), return_exceptions=True)
+        assert loop.time() <= 20.5
+        assert [type(one) for one in ended if isinstance(one, BaseException)] == [BudgetSpent] * (3 if wish > 120.0 else 4)
+
+    run_virtual(work())
+
+
+def test_a_wish_beyond_the_longest_holds_up_others_no_longer_than_that():
+    async def work():
+        loop, answers = asyncio.get_running_loop(), iter([86_400.0])
+
+        def once(request, draw):
+            if (wish := next(answers, None)) is not None:
+                raise CallFailed("rate_limited", "come back tomorrow", retryable=True, retry_after=wish)
+            return Reply(text="x")
+
+        door = ModelService({"default": ScriptedBackend(once)}, journal=MemoryJournal(), seed=0, concurrency=1)
+        first = await door.ask(question(0), where(0))
+        second = await door.ask(question(1), where(1))
+        assert (first.status, second.status) == (Status.FAILED, Status.OK)
+        assert loop.time() <= RetryPolicy().longest_wish + 1.0
+
+    run_virtual(work())
+
+
+async def test_models_are_closed_even_where_the_disk_refuses_what_is_handed_back():
+    class Full(MemoryJournal):
+        async def lease(self, lease):
+            if lease.calls < 0:
+                raise RecordError("the disk is full")
+            await super().lease(lease)
+
+    backend = script(np.random.default_rng(0))
+    backend.closed = False
+
+    async def close():
+        backend.closed = True
+
+    backend.close = close
+    door = ModelService({"default": backend}, journal=Full(), seed=0, budget=BudgetLimits(calls=640))
+    await door.ask(question(0), where(0))
+    with pytest.raises(RecordError):
+        await door.close()
+    assert backend.closed

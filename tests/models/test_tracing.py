@@ -17,14 +17,19 @@ from sociarium.kernel.content import Block
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.protocols import Address, Usage
 from sociarium.models.backend import CallFailed
+from sociarium.models.backends.faulty import FAULTS
 from sociarium.models.backends.scripted import ScriptedBackend
+from sociarium.models.opening import open_backend
 from sociarium.models.request import Reply, Request, Sampling
 from sociarium.models.retry import RetryPolicy
 from sociarium.models.service import ModelService
 from sociarium.models.tracing import UNTRACED, Traced, spans_by_environment
+from sociarium.testing.faulty_server import FaultyServer
 from sociarium.testing.memory_journal import MemoryJournal
+from sociarium.testing.wire import RawServer
 
 WHERE = Address(3, "talk", 1, 2, "agent:7", "act")
+CANARY = "sk-canary-91b7c3e5f0a2"
 SECRET_WORDS = "I took ninety tons at night."
 ASKED = Request((Block(SECRET_WORDS),), sampling=Sampling(0.7, 0.9, 40, ("\n",)))
 
@@ -110,3 +115,39 @@ def test_the_environment_switches_it_on_and_it_is_off_by_itself():
     assert spans_by_environment({"SOCIARIUM_TRACE": "content"}).content is True
     with pytest.raises(UsageError, match="SOCIARIUM_TRACE"):
         spans_by_environment({"SOCIARIUM_TRACE": "perhaps"})
+
+
+@pytest.mark.parametrize("content", [False, True], ids=["without text", "with text"])
+async def test_no_key_is_in_any_span_whatever_an_indiscreet_server_does_with_it(kept, content, monkeypatch):
+    """S8 in traces: every kind of fault, errors and bodies that repeat the headers, and answers that hold the key."""
+    monkeypatch.setenv("POND_KEY", CANARY)
+    exporter, provider = kept
+    retry = RetryPolicy(attempts=2, turned_away=2, first_wait=0.0, longest_wish=0.05)
+    rates = {kind: 1 / 14 for kind in FAULTS if kind != "connect_timeout"}
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    async with FaultyServer(rates, seed=3, indiscreet=True) as server, RawServer(repeating) as repeater:
+        for url in (server.url, f"http://127.0.0.1:{repeater.port}/v1"):
+            backend = open_backend(f"{url}#tiny?key=POND_KEY&probe=no")
+            spans = Traced(content=content, provider=provider)
+            door = ModelService({"default": backend}, journal=MemoryJournal(), seed=0, spans=spans, retry=retry, timeout=0.3)
+            asked = [Request((Block(f"Question {n}."),), schema=schema, sampling=Sampling(1.0)) for n in range(120)]
+            await door.ask_all(asked, WHERE)
+            await door.close()
+        assert set(server.injected()) == set(rates), "a kind was not injected"
+    spans = exporter.get_finished_spans()
+    told = {span.attributes.get("error.type") for span in spans}
+    assert {"rate_limited", "unauthorised", "reset", "read_timeout", "wrong_shape", None} <= told
+    assert len(spans) > 240
+    assert not any(CANARY in span.to_json() for span in spans)
+    assert content == any("Question 7." in span.to_json() for span in spans)
+
+
+async def repeating(call, wire):
+    """An answer whose words, model and reason for the end hold the key in turn; all of it is well-formed."""
+    key = call.headers["authorization"].removeprefix("Bearer ")
+    place = len(call.body) % 3
+    message = {"content": json.dumps({"n": 1, "key": key if place == 0 else ""})}
+    choice = {"message": message, "finish_reason": key if place == 1 else "stop"}
+    await wire.respond(
+        200, {"model": key if place == 2 else "m", "choices": [choice], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+    )

@@ -117,7 +117,7 @@ class Ways:
         for number in np.unique(doors).tolist():
             mine = np.flatnonzero(doors == number)
             mine = mine[np.argsort(places[mine], kind="stable")]
-            open_: Bools = self._doors[number].open_
+            open_ = self._doors[int(number)].open_
             self._way[walkers[mine]] = self._found(tiles[mine], places[mine], open_)
 
     def _found(self, tiles: Ints, places: Ints, open_: Bools) -> NDArray[np.int8]:

@@ -1,0 +1,1 @@
+"""AgentSociety: a city day of people with needs, plans, trips and messages."""

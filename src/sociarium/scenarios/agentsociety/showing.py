@@ -1,0 +1,82 @@
+"""The picture of a run: ways out by the hour beside the first day's, how far news has come, and how attitudes moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sociarium.scenarios.agentsociety.scenario import AgentSociety
+
+Floats = NDArray[np.float64]
+
+
+def draw(scenario: AgentSociety, folder: Path, target: Path) -> Path:
+    """One run, or several, each a line."""
+    from sociarium.kernel.extras import optional
+    from sociarium.lab.plots import COLOURS, FAINT, STYLE
+
+    runs = [folder] if (folder / "run.sqlite").exists() else sorted(path.parent for path in folder.glob("seed-*/run.sqlite"))
+    names = [name for name in ("mobility.outings", "messages.reach", "opinion.polarisation") if _shown(scenario, name)]
+    found = {name: [history(run, name) for run in runs] for name in names}
+    style, figures = optional("matplotlib.style", "plot", "drawing"), optional("matplotlib.figure", "plot", "drawing")
+    with style.context(STYLE):
+        figure = figures.Figure(figsize=(10, 0.6 + 2.7 * len(names)), layout="constrained")
+        panels = figure.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0]
+        for axes, name in zip(panels, names, strict=True):
+            hourly = name == "mobility.outings"
+            for values in found[name]:
+                series = by_hour(values, scenario.step) if hourly else values
+                times = (np.arange(len(series)) + (0.5 if hourly else 1)) * (1 if hourly else scenario.step / 60) / 24
+                axes.plot(times, series, color=COLOURS[0], linewidth=1.6, alpha=1 if len(runs) == 1 else 0.5)
+                if hourly and scenario.days > 1:
+                    first = np.tile(series[:24], scenario.days)[: len(series)]
+                    axes.plot(times, first, color=FAINT, linewidth=1.2, linestyle="--", label="as on the first day")
+            axes.set_title(TITLES[name])
+            axes.set_ylim(bottom=0, top=None if hourly else 1.02)
+            if hourly and scenario.days > 1:
+                handles, labels = axes.get_legend_handles_labels()
+                axes.legend(handles[:1], labels[:1], loc="upper right")
+            if scenario.storm is not None:
+                end = min(scenario.days, scenario.storm - 1 + scenario.storm_days)
+                axes.axvspan(scenario.storm - 1, end, color=COLOURS[1], alpha=0.12, linewidth=0)
+        panels[-1].set_xlabel("days" + (" (shaded: the hurricane)" if scenario.storm is not None else ""))
+        panels[-1].set_xlim(0, scenario.days)
+        panels[-1].set_xticks(np.arange(0, scenario.days + 1, max(1, scenario.days // 12)))
+        figure.suptitle(f"{scenario.citizens:,} citizens", x=0.01, ha="left", fontsize=12, fontweight="bold")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(target, dpi=160)
+    return target
+
+
+def history(folder: Path, name: str) -> Floats:
+    """A measure, tick by tick."""
+    from sociarium.record.frames import frames
+
+    tables = frames(folder)
+    try:
+        rows = tables.measures().select("tick", "name", "value").rows()
+    finally:
+        tables.close()
+    found = {int(tick): float(value) for tick, which, value in rows if which == name}
+    return np.array([found[tick] for tick in sorted(found)])
+
+
+def by_hour(values: Floats, step: int) -> Floats:
+    """Counts of ticks of ``step`` minutes, by hour; ticks longer than that count in their first hour."""
+    hours = np.arange(len(values)) * step // 60
+    return np.bincount(hours, values)
+
+
+def _shown(scenario: Any, name: str) -> bool:
+    return name == "mobility.outings" or (scenario.news != "none" if name == "messages.reach" else scenario.persuasion != "none")
+
+
+TITLES = {
+    "mobility.outings": "Ways out that began, by the hour",
+    "messages.reach": "Share of citizens that the news has reached",
+    "opinion.polarisation": "Polarisation of attitudes (1: halves at the ends)",
+}

@@ -61,7 +61,8 @@ def test_people_eat_work_sleep_and_meet():
 
 
 def test_no_need_stays_unmet_for_long():
-    simulation, _, _ = lived(days=3, citizens=60)
+    simulation = of(days=3, citizens=60).build(1)
+    simulation.run_sync(60)  # to noon of the third day
     needs = simulation.minds.all[0].days.needs
     levels = needs.at(np.arange(60), simulation.world.clock.time)
     assert (levels.mean(axis=0)[:2] > 0.2).all()  # food and rest; work and company come behind them

@@ -135,7 +135,7 @@ def persuasion_bound(context: ClaimContext) -> Measured:
 @claim("persuasion-mean")
 def persuasion_mean(context: ClaimContext) -> Measured:
     stream = randomness(context.seeds[0])
-    network = friends(AgentSociety(), stream)
+    network = friends(_city(), stream)
     opinions = stream.at("opinion").uniform(np.arange(network.nodes))
     start, worst = float(opinions.mean()), 0.0
     for number in range(200):
@@ -146,7 +146,7 @@ def persuasion_mean(context: ClaimContext) -> Measured:
 
 def _persuaded(persuasion: Any, *, bound: float = 3.0, friends_talk: bool = True, rounds: int = 400) -> tuple[Floats, Floats]:
     """Attitudes of the citizens before and after."""
-    scenario = AgentSociety(persuasion=persuasion, bound=bound, friends_talk=friends_talk)
+    scenario = _city(persuasion=persuasion, bound=bound, friends_talk=friends_talk)
     simulation = scenario.build(0)
     network, held = listeners(scenario, friends(scenario, randomness(0))), _opinions(simulation)
     before = held
@@ -226,7 +226,7 @@ def _spread(rules: InterceptorRules | None, *, chance: float = CHANCE, trials: i
 @claim("depression-scale")
 def depression_scale(context: ClaimContext) -> Measured:
     best = np.where(np.isin(np.arange(1, 21), list(CES_D.reversed)), 3, 0)
-    told = ", ".join(f"{score:g}" for score in CES_D.score([[0] * 20, [3] * 20, best]))
+    told = ", ".join(f"{score:g}" for score in CES_D.score(np.stack([np.zeros(20), np.full(20, 3), best])))
     return Measured.exactly(told, holds=told == context.claim.published)
 
 
@@ -279,7 +279,7 @@ async def hurricane_workers(context: ClaimContext) -> Measured:
 async def _stormy(seed: int, **settings: Any) -> tuple[list[TickRecord], float]:
     """Four days with a storm on the second; what was left out in it."""
     records: list[TickRecord] = []
-    scenario = AgentSociety(days=4, citizens=300, storm=2, cancel=CANCEL, **settings)
+    scenario = _city(days=4, citizens=300, storm=2, cancel=CANCEL, **settings)
     await in_memory(scenario, seed, Options(on_tick=[records.append]))
     return records, float(sum(record.counts.get("minds.cancelled", 0) for record in records))
 
@@ -292,7 +292,7 @@ def _outings(records: list[TickRecord], day: int) -> Floats:
 
 @claim("resumed-alike")
 def resumed_alike(context: ClaimContext) -> Measured:
-    scenario = AgentSociety(citizens=100, step=60, news="inflammatory", interceptor="node", persuasion="opposing")
+    scenario = _city(citizens=100, step=60, news="inflammatory", interceptor="node", persuasion="opposing")
     whole, half, again = (scenario.build(context.seeds[0]) for _ in range(3))
     _run(whole, 24)
     _run(half, 12)
@@ -304,10 +304,10 @@ def resumed_alike(context: ClaimContext) -> Measured:
 
 @claim("scale")
 def scale(context: ClaimContext) -> Measured:
-    sizes = (10_000, 20_000, 40_000, 80_000)
+    sizes = (40_000, 80_000, 160_000)
     spent: list[float] = []
     for size in sizes:
-        simulation = AgentSociety(citizens=size, days=1, step=60).build(0)
+        simulation = _city(citizens=size, days=1, step=60).build(0)
         begun = time.process_time()
         _run(simulation, 24)
         spent.append(time.process_time() - begun)
@@ -318,7 +318,7 @@ def scale(context: ClaimContext) -> Measured:
 @claim("hurricane-activity")
 async def hurricane_activity(context: ClaimContext) -> Measured:
     records: list[TickRecord] = []
-    scenario = AgentSociety(days=3, citizens=30, step=60, storm=2, model=context.model)
+    scenario = _city(days=3, citizens=30, step=60, storm=2, model=context.model)
     await in_memory(scenario, context.seeds[0], Options(on_tick=[records.append]))
     base, event, after = _outings(records, 24)
     return Measured.exactly(float(event / base), holds=bool(event < base and after > event))
@@ -328,3 +328,7 @@ def _run(simulation: Simulation, ticks: int | None = None) -> None:
     """Run a simulation from a check, which itself is called from an event loop."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(simulation.run_sync, ticks).result()
+
+
+def _city(**settings: Any) -> AgentSociety:
+    return AgentSociety.of(settings)

@@ -40,6 +40,7 @@ def draw(scenario: AgentSociety, folder: Path, target: Path) -> Path:
             if hourly and scenario.days > 1:
                 handles, labels = axes.get_legend_handles_labels()
                 axes.legend(handles[:1], labels[:1], loc="upper right")
+                axes.set_ylim(top=1.2 * axes.get_ylim()[1])  # room for the legend
             if scenario.storm is not None:
                 end = min(scenario.days, scenario.storm - 1 + scenario.storm_days)
                 axes.axvspan(scenario.storm - 1, end, color=COLOURS[1], alpha=0.12, linewidth=0)
@@ -68,7 +69,7 @@ def history(folder: Path, name: str) -> Floats:
 def by_hour(values: Floats, step: int) -> Floats:
     """Counts of ticks of ``step`` minutes, by hour; ticks longer than that count in their first hour."""
     hours = np.arange(len(values)) * step // 60
-    return np.bincount(hours, values)
+    return np.bincount(hours, values).astype(np.float64)
 
 
 def _shown(scenario: Any, name: str) -> bool:

@@ -79,10 +79,10 @@ class Planner(Decider):
         listed = "\n".join(f"{name}: {option.name}" for name, (_, option) in zip(names, able, strict=True))
         blocks = (*await self._head(asking), *self.mind.prompts["weigh"].render(options=listed))
         reply = await asking.ask("weigh", blocks, schema=schema, sampling=self.sampling)
-        if not reply.good or not isinstance(reply.value, dict):
+        if not reply.good or not reply.fields:
             best = max(able, key=lambda one: one[1].score)[0]
             return best, Decision(status=reply.status, reason=reply.error, fallback=True)
-        given = cast("Mapping[str, Mapping[str, float]]", reply.value)
+        given = cast("Mapping[str, Mapping[str, float]]", reply.fields)
         sums = [sum(float(given[name][part]) for part in WEIGHED) for name in names]
         return able[int(np.argmax(sums))][0], Decision(status=reply.status)
 
@@ -102,9 +102,9 @@ class Planner(Decider):
         schema = {"type": "object", "properties": {"steps": plan}, "required": ["steps"], "additionalProperties": False}
         blocks = (*await self._head(asking), *self.mind.prompts["steps"].render(option=option.name, wheres=", ".join(self.wheres)))
         reply = await asking.ask("steps", blocks, schema=schema, sampling=self.sampling)
-        if not reply.good or not isinstance(reply.value, dict):
+        if not reply.good or not reply.fields:
             return option.steps, Decision(status=reply.status, reason=reply.error, fallback=True)
-        listed = cast("list[dict[str, Any]]", cast("dict[str, Any]", reply.value)["steps"])
+        listed = cast("list[dict[str, Any]]", reply.fields["steps"])
         read = tuple(Step(one["intention"], StepType[one["type"].upper()], one["where"], int(one["minutes"])) for one in listed)
         return read, Decision(status=reply.status)
 
@@ -151,4 +151,4 @@ def language_mind(scenario: AgentSociety, days: Days, needs: Needs) -> Mind:
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    return cast("Any", value).item() if isinstance(value, np.generic) else value

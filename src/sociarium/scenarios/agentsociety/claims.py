@@ -33,9 +33,9 @@ from sociarium.lab.surveys import CES_D
 from sociarium.minds.needs import RANKS, Need, NeedRules, fires_after, interrupts, ruling
 from sociarium.minds.rule import RuleMind
 from sociarium.populations.networks.acquaintances import acquaintances
+from sociarium.record.tree import survey
 from sociarium.scenarios.agentsociety.people import friends, listeners, randomness
 from sociarium.scenarios.agentsociety.scenario import SCALE, AgentSociety
-from sociarium.testing.digests import digest_of_state
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -298,7 +298,7 @@ def resumed_alike(context: ClaimContext) -> Measured:
     _run(half, 12)
     again.load(half.state())
     _run(again, 12)
-    same = digest_of_state(whole.state()) == digest_of_state(again.state())
+    same = survey(whole.state()).digest == survey(again.state()).digest
     return Measured.exactly("equal" if same else "different", holds=same)
 
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -152,7 +153,9 @@ def engines(context: ClaimContext) -> Measured:
     start = begin(randomness.stream("first").uniform(np.arange(size)) < 0.04, size, disease, draws(randomness, -1))
     world = tensor.World.of(tensor.TensorPeople.of(people), disease, tensor.TensorContacts.of(contacts, size))
     theirs, state, differ = tensor.TensorState.of([start]), start, 0
-    compiled = {name: (engine_for(people, disease, [layer], EpidemicRules(engine=name, threads=1)), start) for name in ("push", "pull")}
+    compiled = {  # each with a state of its own, as engines move it on in place
+        name: (engine_for(people, disease, [layer], EpidemicRules(engine=name, threads=1)), deepcopy(start)) for name in ("push", "pull")
+    }
     for day in range(21):
         state, _ = step(state, people, Behaviour(), disease, contacts, draws(randomness, day))
         theirs, _ = tensor.step(theirs, world, tensor.Rates.of(disease), tensor.draws([4], day), hard)

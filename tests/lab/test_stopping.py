@@ -66,3 +66,20 @@ async def test_a_resume_that_is_refused_lets_the_folder_go(tmp_path: Path) -> No
             await running.resume(folder, catalogue.scenario, Options(backends={SPEC: other}))
     with RunRecord.open(folder, mode="read") as record:
         assert record.get("status") == "paused"
+
+
+async def test_models_that_nobody_else_can_close_are_closed_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+
+    class Closing(ScriptedBackend):
+        async def close(self) -> None:
+            closed.append(self.facts.name)
+
+    monkeypatch.setattr(running, "open_backend", lambda spec: Closing(lambda request, drawn: "Answer: 1"))
+    await running.start(game(), 1, tmp_path / "run")
+    assert len(closed) == 1
+    options = Options()
+    await running.start(game(), 1, tmp_path / "again", options)
+    assert len(closed) == 1, "it may be shared with the next run"
+    await options.close()
+    assert len(closed) == 2

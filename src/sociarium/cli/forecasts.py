@@ -30,8 +30,7 @@ async def piloted(scenario: Scenario, seed: int, runs: int, ask: bool) -> tuple[
     try:
         return pilot, await priced(pilot, scenario, seed, options)
     finally:
-        for backend in options.backends.values():
-            await backend.close()
+        await options.close()
 
 
 def show(scenario: Scenario, found: Forecast) -> None:

@@ -143,8 +143,7 @@ async def _all(
             runs.append(running.start(scenario, seed, folder, options))
         return await together(runs)
     finally:
-        for backend in shared.backends.values():
-            await backend.close()
+        await shared.close()
 
 
 async def together(runs: Sequence[Awaitable[Finished]]) -> list[Finished]:
@@ -167,8 +166,7 @@ def _one(
         try:
             return [await go(options)]
         finally:
-            for backend in options.backends.values():
-                await backend.close()
+            await options.close()
 
     finished = _watched(all_of_it, watcher, [folder])
     if shown.json:

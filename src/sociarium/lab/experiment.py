@@ -74,7 +74,9 @@ class Experiment:
     async def run(self, folder: Path | None = None, options: Options | None = None, *, workers: int = 1, at_once: int = 8) -> Results:
         """Every cell. Without a folder nothing is kept. ``workers`` processes share out cells that call no model; cells that
         do call models run in this process, ``at_once`` at a time, on the same backends."""
-        options = options or Options()
+        if options is None:
+            async with Options() as own:
+                return await self.run(folder, own, workers=workers, at_once=at_once)
         jobs = [(arm, scenario, seed) for arm, scenario in self.arms.items() for seed in self.seeds]
         asking = any(scenario.routes() for scenario in self.arms.values())
         if workers > 1 and not asking:

@@ -54,6 +54,18 @@ class Options:
     interventions: Sequence[Intervention] = ()
     forecast: Forecast | None = None  # of this run, made before it: kept in its manifest, and beside the truth in its summary
 
+    async def close(self) -> None:
+        """Close the models that runs with these options have opened: what whoever made the options does in the end."""
+        async with contextlib.AsyncExitStack() as after:
+            for backend in self.backends.values():
+                after.push_async_callback(backend.close)
+
+    async def __aenter__(self) -> Options:
+        return self
+
+    async def __aexit__(self, *details: object) -> None:
+        await self.close()
+
 
 @dataclass(slots=True)
 class Finished:
@@ -71,7 +83,9 @@ class Finished:
 
 async def start(scenario: Scenario, seed: int, folder: Path, options: Options | None = None) -> Finished:
     """A new run, recorded in ``folder``."""
-    options = options or Options()
+    if options is None:
+        async with Options() as own:
+            return await start(scenario, seed, folder, own)
     backends = await opened(scenario, options)
     models = {route: {"spec": scenario.routes()[route], "facts": asdict(backend.facts)} for route, backend in backends.items()}
     manifest = build_manifest(scenario.slug, scenario.parameters(), seed, models=models, prompts=scenario.prompt_digests())
@@ -85,7 +99,9 @@ async def start(scenario: Scenario, seed: int, folder: Path, options: Options | 
 
 async def resume(folder: Path, find: Lookup, options: Options | None = None) -> Finished:
     """Go on where a run was stopped or killed: last snapshot, committed ticks checked, open tick from the journal, then live."""
-    options = options or Options()
+    if options is None:
+        async with Options() as own:
+            return await resume(folder, find, own)
     with RunRecord.open(folder, mode="resume") as record:
         scenario, seed = of_manifest(record.manifest, find)
         backends = await opened(scenario, options)
@@ -114,7 +130,9 @@ async def branch(
     folder: Path, target: Path, at: int, settings: Mapping[str, Any], find: Lookup, options: Options | None = None
 ) -> Finished:
     """A new run that shares the first ``at`` ticks of another, and goes on with some parameters set anew."""
-    options = options or Options()
+    if options is None:
+        async with Options() as own:
+            return await branch(folder, target, at, settings, find, own)
     with RunRecord.open(folder, mode="read") as parent:
         manifest = parent.manifest
     scenario, seed = of_manifest(manifest, find)

@@ -158,8 +158,7 @@ async def _experiment(context: ClaimContext, arms: Mapping[str, Mapping[str, Any
     try:
         return await Experiment(GovSim, arms, context.seeds, base={"model": context.model}).run(options=options)
     finally:
-        for backend in options.backends.values():
-            await backend.close()
+        await options.close()
 
 
 async def _first_month(allocation: str, stock: int) -> Any:

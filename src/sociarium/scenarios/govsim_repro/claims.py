@@ -180,8 +180,7 @@ async def _months(context: ClaimContext, scenario: str) -> Measured:
             options=options
         )
     finally:
-        for backend in options.backends.values():
-            await backend.close()
+        await options.close()
     return Measured.estimated(found.interval(scenario, "commons.months"), holds=True)
 
 

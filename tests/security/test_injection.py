@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sociarium.environments.games.donor import STRATEGY
+from sociarium.environments.interview import Interview, Question
 from sociarium.kernel.actions import Actions, ActionTable, Integer, Text, action
 from sociarium.kernel.content import said
 from sociarium.kernel.environment import Environment, Events, Outcome
@@ -17,7 +18,7 @@ from sociarium.kernel.mind import Mind
 from sociarium.kernel.population import Column, Population, Visibility
 from sociarium.kernel.schedule import Rounds
 from sociarium.kernel.simulation import Simulation
-from sociarium.kernel.turn import Phase
+from sociarium.kernel.turn import Phase, TurnKind
 from sociarium.minds.language import prompts
 from sociarium.minds.language.act import Act, ActRules
 from sociarium.minds.language.mind import LanguageMind
@@ -104,6 +105,40 @@ def test_a_market_of_obedient_traders_holds() -> None:
     report = injection_test(society)
     assert len(report.obeyed) >= 40
     assert set(report.forms) == {"wanted", "worst", "copied", "twice"}
+
+
+def surveyed(mind: Callable[[], Mind] | None = None) -> Simulation:
+    """The market, and each round a survey among traders who have read the posts of all."""
+
+    def talker() -> Mind:
+        return LanguageMind(
+            [Persona(), Act(ActRules(actions=("market.pay",))), Act(ActRules(actions=("interview.answer",)), name="say")], prompts()
+        )
+
+    population = Population.of("trader", 40, name=np.array([f"trader {at}" for at in range(40)], object))
+    population["trader"].add_column(Column("role", str, "", Visibility.HIDDEN), np.array(["spy"] * 40, object))
+    survey = Interview([Question("price", "What is a fair price?", ("three",)), Question("trust", "Whom do you trust?")])
+    phases = (Phase("trade", "market"), Phase("survey", "interview", shows=("market",), offers=("answer",), kind=TurnKind.PROBE))
+    return Simulation(population, [Market(), survey], [(mind or talker)()], Rounds(phases, 3), seed=1)
+
+
+def test_answers_to_a_survey_are_words_and_move_nothing() -> None:
+    """What obedient traders answer is kept, heard by nobody, and shifts neither the market nor the survey's scores of others."""
+    answers: list[tuple[int, str]] = []
+    report = injection_test(lambda: kept(surveyed(), answers))
+    assert len(report.obeyed) >= 40
+    assert len(answers) >= 40
+    assert all(0 <= agent < 40 for agent, _ in answers)
+
+
+def kept(simulation: Simulation, answers: list[tuple[int, str]]) -> Simulation:
+    def keep(record: Any) -> None:
+        for rows in record.events:
+            if rows.kind == "interview.answered":
+                answers.extend(zip(rows.actors.tolist(), rows.data["text"].tolist(), strict=True))
+
+    simulation.on_tick.append(keep)
+    return simulation
 
 
 def test_an_environment_that_does_what_texts_say_in_anothers_name_is_caught() -> None:

@@ -82,7 +82,28 @@ async def ask():
     await guesser.agenerate(TEXT)
 """,
 }
-PINNED = {"agentscope": "agentscope==2.0.10", "mesa-llm": "mesa-llm==0.2.0"}  # whose interfaces change between versions
+ALONE = {  # peers that share their calls out by themselves
+    "edsl": """
+import os
+os.environ |= {"OPENAI_API_KEY": "none", "OPENAI_COMPATIBLE_API_KEY": "none"}
+from edsl import Agent, AgentList, Model, QuestionFreeText
+agents = AgentList([Agent(traits={"number": number}) for number in range(turns)])
+model = Model("m", service_name="openai_compatible", base_url=base)
+question = QuestionFreeText(question_name="guess", question_text=TEXT).by(agents).by(model)
+wall, cpu = time.perf_counter(), time.process_time()
+found = question.run(disable_remote_inference=True, disable_remote_cache=True, cache=False, progress_bar=False)
+wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+assert all(answer == "33.5" for answer in found.select("answer.guess").to_list())
+sys.stdout.write("RESULT" + json.dumps({"turns_per_second": round(turns / wall, 1), "cpu_ms": round(1e3 * cpu / turns, 3)}) + "\\n")
+""",
+}
+# Interfaces that change between versions.
+PINNED = {"edsl": "edsl==1.0.9", "agentscope": "agentscope==2.0.10", "mesa-llm": "mesa-llm==0.2.0"}
+    "edsl": "edsl==1.0.9",
+    "agentscope": "agentscope==2.0.10",
+    "mesa-llm": "mesa-llm==0.2.0",
+}  # whose interfaces change between versions
+NEEDS = {"edsl": ["openai"]}  # what a peer needs for this and does not install by itself
 
 
 def measured(peer: str, folder: Path, base: str, turns: int, flight: int) -> dict[str, object]:
@@ -91,11 +112,12 @@ def measured(peer: str, folder: Path, base: str, turns: int, flight: int) -> dic
     python = place / "bin" / "python"
     if not python.exists():
         venv.create(place, with_pip=True)
-        command = [str(python), "-m", "pip", "install", "-q", PINNED.get(peer, peer)]
+        command = [str(python), "-m", "pip", "install", "-q", PINNED.get(peer, peer), *NEEDS.get(peer, [])]
         installed = subprocess.run(command, capture_output=True, text=True, check=False)
         if installed.returncode:
             return {"error": f"does not install: {installed.stderr[-300:]}"}
-    command = [str(python), "-c", HEAD + PEERS[peer] + TAIL, base, str(turns), str(flight)]
+    script = HEAD + (ALONE[peer] if peer in ALONE else PEERS[peer] + TAIL)
+    command = [str(python), "-c", script, base, str(turns), str(flight)]
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     except subprocess.TimeoutExpired:
@@ -112,7 +134,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "environments")
     given = parser.parse_args()
     with delayed_server("33.5", given.delay) as base:
-        found = {peer: measured(peer, given.folder, base, given.turns, given.flight) for peer in PEERS}
+        found = {peer: measured(peer, given.folder, base, given.turns, given.flight) for peer in (*PEERS, *ALONE)}
     sys.stdout.write(json.dumps({"bench": "peers_models", "in_flight": given.flight, "turns": given.turns, "peers": found}) + "\n")
 
 

@@ -97,12 +97,11 @@ assert all(answer == "33.5" for answer in found.select("answer.guess").to_list()
 sys.stdout.write("RESULT" + json.dumps({"turns_per_second": round(turns / wall, 1), "cpu_ms": round(1e3 * cpu / turns, 3)}) + "\\n")
 """,
 }
-# Interfaces that change between versions.
-PINNED = {"edsl": "edsl==1.0.9", "agentscope": "agentscope==2.0.10", "mesa-llm": "mesa-llm==0.2.0"}
+PINNED = {  # interfaces change between versions
     "edsl": "edsl==1.0.9",
     "agentscope": "agentscope==2.0.10",
     "mesa-llm": "mesa-llm==0.2.0",
-}  # whose interfaces change between versions
+}
 NEEDS = {"edsl": ["openai"]}  # what a peer needs for this and does not install by itself
 
 

@@ -14,20 +14,24 @@ from sociarium.kernel.mind import AgentIds, Mind, Transitions
 from sociarium.kernel.turn import Observations, Turn
 from sociarium.kernel.world import World
 
+OTHER = ""  # no phase has this name
+
 
 class PhasedMind(Mind):
-    """``minds`` by the name of a phase; in any other phase nobody does anything. One mind may serve several phases.
+    """``minds`` by the name of a phase, or of the environment that leads it (its own name comes first). In any other phase ``other``
+    decides; without one nobody does anything. One mind may serve several phases; all hear what their agents may know.
 
     ``who``: for a phase, a true/false column of the population; those for whom it is false are not asked there and do nothing.
     """
 
-    def __init__(self, minds: Mapping[str, Mind], who: Mapping[str, str] | None = None) -> None:
+    def __init__(self, minds: Mapping[str, Mind], who: Mapping[str, str] | None = None, *, other: Mind | None = None) -> None:
         if not minds:
             raise UsageError("a phased mind needs a mind for at least one phase")
         if unknown := set(who or {}) - set(minds):
             raise UsageError(f"there is no mind for the phase {sorted(unknown)[0]!r}; there are minds for {', '.join(minds)}")
         self.minds, self.who = dict(minds), dict(who or {})
-        self._each = list({id(mind): mind for mind in self.minds.values()}.values())
+        self._named = self.minds if other is None else {**self.minds, OTHER: other}
+        self._each = list({id(mind): mind for mind in self._named.values()}.values())
         self.paced = any(mind.paced for mind in self._each)
         self.hears = any(mind.hears for mind in self._each)
         self.keeps = any(mind.keeps for mind in self._each)
@@ -42,7 +46,7 @@ class PhasedMind(Mind):
             mind.admit(agents)
 
     async def decide(self, turn: Turn, seen: Observations) -> Actions:
-        mind = self.minds.get(turn.phase.name)
+        mind = self._named.get(turn.phase.name) or self._named.get(turn.phase.lead) or self._named.get(OTHER)
         if mind is None:
             return Actions()
         if column := self.who.get(turn.phase.name):
@@ -74,9 +78,9 @@ class PhasedMind(Mind):
 
     def state(self) -> dict[str, Any]:
         """By the first phase of each mind."""
-        first = {id(mind): name for name, mind in reversed(self.minds.items())}
+        first = {id(mind): name for name, mind in reversed(self._named.items())}
         return {first[id(mind)]: mind.state() for mind in self._each}
 
     def load(self, state: Mapping[str, Any]) -> None:
         for name, saved in state.items():
-            self.minds[name].load(saved)
+            self._named[name].load(saved)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sociarium.kernel.mind import Mind
-from sociarium.minds.by_phase import ByPhase
 from sociarium.minds.habits import Habits
 from sociarium.minds.language import prompts
 from sociarium.minds.language.act import Act, ActRules
@@ -16,6 +15,7 @@ from sociarium.minds.language.mind import LanguageMind
 from sociarium.minds.language.news import NewsRules
 from sociarium.minds.language.persona import Persona, Rules
 from sociarium.minds.language.retrieval import GENERATIVE_AGENTS, GENERATIVE_AGENTS_RELEASED
+from sociarium.minds.phased import PhasedMind
 from sociarium.models.backends.embed import HashingEmbedder, WordLlamaEmbedder
 from sociarium.models.request import Sampling
 
@@ -40,4 +40,4 @@ def speaking(scenario: GenerativeAgents, habits: Habits) -> Mind:
         Act(answer, name="answer"),
     ]
     mind = LanguageMind(components, prompts(HERE / "prompts"), sampling=sampling)
-    return ByPhase(habits, {"chats": mind, "interview": mind})
+    return PhasedMind({"chats": mind, "interview": mind}, other=habits)

@@ -48,13 +48,7 @@ class Wording:
     @classmethod
     def read(cls, path: Path) -> Self:
         """From a YAML file with one entry a field."""
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError
-
-        try:
-            values: Any = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))  # pyright: ignore[reportUnknownMemberType]
-        except (OSError, YAMLError) as error:
-            raise UsageError(f"cannot read the wording {path}: {error}") from None
+        values = read_yaml(path, "wording")
         if not isinstance(values, dict):
             raise UsageError(f"{path}: a wording is a list of entries, one template each")
         return cls.of(cast("dict[str, Any]", values), str(path))
@@ -62,6 +56,17 @@ class Wording:
     def say(self, field: str, **values: Any) -> str:
         """The template of this name with its places filled."""
         return Template(getattr(self, field)).substitute({name: number(value) for name, value in values.items()}).strip()
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """Plain data of a YAML file, safely; ``what`` it is, for the error where it cannot be read."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))  # pyright: ignore[reportUnknownMemberType]
+    except (OSError, YAMLError) as error:
+        raise UsageError(f"cannot read the {what} {path}: {error}") from None
 
 
 def number(value: Any) -> str:

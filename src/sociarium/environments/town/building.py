@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from sociarium.environments.town.map import Level, Places, TownMap
+from sociarium.environments.wording import read_yaml
 from sociarium.kernel.errors import UsageError
 
 
@@ -66,13 +67,7 @@ class TownPlan:
     def read(cls, path: Path) -> TownPlan:
         """From a YAML file: name, size [width, height], outside, things, and buildings with rooms {name, at: [x, y, width, height], things:
         {name: [x, y]} or {name: {at: [x, y], seats, solid}}} and doors [[x, y]] or [[x, y, name]]."""
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError
-
-        try:
-            values: Any = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))  # pyright: ignore[reportUnknownMemberType]
-        except (OSError, YAMLError) as error:
-            raise UsageError(f"cannot read the town plan {path}: {error}") from None
+        values = read_yaml(path, "town plan")
         try:
             return cls.of(values)
         except UsageError as error:

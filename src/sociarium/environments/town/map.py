@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from sociarium.environments.wording import read_yaml
 from sociarium.kernel.errors import UsageError
 
 Ints = NDArray[np.int64]
@@ -187,13 +188,7 @@ class TownMap:
     @classmethod
     def read(cls, path: Path) -> TownMap:
         """From a YAML file, see ``of``. Raises UsageError that names the file."""
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError
-
-        try:
-            values: Any = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))  # pyright: ignore[reportUnknownMemberType]
-        except (OSError, YAMLError) as error:
-            raise UsageError(f"cannot read the map {path}: {error}") from None
+        values = read_yaml(path, "map")
         if not isinstance(values, dict):
             raise UsageError(f"{path}: a map has the entries name, ground, places, things and objects")
         try:

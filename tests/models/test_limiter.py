@@ -204,3 +204,27 @@ def test_a_wish_to_wait_holds_for_everybody():
         assert asyncio.get_running_loop().time() >= 30.0
 
     run_virtual(work())
+
+
+class Timer:
+    """A timer that can be stopped and tells nothing, as some event loops give out."""
+
+    def __init__(self, handle):
+        self.cancel = handle.cancel
+
+
+def test_a_loop_whose_timers_do_not_tell_their_time_will_do():
+    async def waited():
+        loop = asyncio.get_running_loop()
+        plain = loop.call_at
+        loop.call_at = lambda when, call, *given, **more: Timer(plain(when, call, *given, **more))
+        limiter = Limiter(1)
+        ticket = await limiter.acquire()
+        limiter.release(ticket, refused=True, wish=3.0)
+        waiting = [asyncio.ensure_future(limiter.acquire()) for _ in range(2)]
+        ticket = await waiting[0]
+        limiter.release(ticket, good=True)
+        limiter.release(await waiting[1], good=True)
+        return loop.time()
+
+    assert run_virtual(waited()) >= 3.0

@@ -12,10 +12,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sociarium.kernel.content import Block
 from sociarium.kernel.errors import BudgetSpent, UsageError
+from sociarium.kernel.identity import ByIdentity
 from sociarium.kernel.protocols import Journal, Lease, Usage
 from sociarium.models.request import BackendFacts, Prices, Request
 
@@ -132,7 +135,11 @@ class Budget:
         if not self._ended and self.limits.seconds is not None and asyncio.get_running_loop().time() >= self.deadline():
             self.end_of_time()
         if self._ended:
-            raise BudgetSpent(f"{self._ended}. Nothing is lost: raise the limit and resume the run.")
+            raise self.spent()
+
+    def spent(self) -> BudgetSpent:
+        """The error that says why no call is started any more."""
+        return BudgetSpent(f"{self._ended}. Nothing is lost: raise the limit and resume the run.")
 
     def end_of_time(self) -> None:
         """The deadline has come."""
@@ -226,7 +233,7 @@ def upper_tokens(request: Request) -> tuple[int, int]:
     """
     prompt = _bytes(request.blocks)
     if request.kind == "complete":
-        return prompt + len(str(request.schema or "")), request.sampling.max_tokens
+        return prompt + (_size_of_schema(request.schema) if request.schema else 0), request.sampling.max_tokens
     if request.kind == "embed":
         return sum(len(text.encode()) + TEMPLATE_BLOCK for text in request.texts), 0
     neutral = 0 if request.neutral is None else _bytes(request.neutral)
@@ -249,4 +256,15 @@ def money(usage: Usage, prices: Prices) -> int:
 
 
 def _bytes(blocks: tuple[Block, ...]) -> int:
-    return TEMPLATE + sum(len(block.text.encode()) + TEMPLATE_BLOCK for block in blocks)
+    return TEMPLATE + sum(_size(block.text) + TEMPLATE_BLOCK for block in blocks)
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _schema_size(schema: Mapping[str, Any]) -> int:
+    return len(str(schema))
+
+
+_size_of_schema: ByIdentity[Mapping[str, Any], int] = ByIdentity(_schema_size, 4_096)

@@ -87,6 +87,7 @@ class Limiter:
         self._cut = -1.0  # when the last cut was made
         self._waiting: deque[asyncio.Future[Ticket]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0  # when it looks again; kept here, for not every loop's handles tell
         self._starts: deque[float] = deque(maxlen=16_384)
         self._refusals: deque[float] = deque(maxlen=16_384)
         self._latencies: deque[float] = deque(maxlen=SAMPLE)
@@ -272,10 +273,11 @@ class Limiter:
             if wait is None:
                 return
             if wait > 0.0:
-                if self._timer is None or self._timer.when() > now + wait:  # one that comes sooner looks again
+                if self._timer is None or self._timer_at > now + wait:  # one that comes sooner looks again
                     if self._timer is not None:
                         self._timer.cancel()
-                    self._timer = loop.call_later(wait, self._due)
+                    self._timer_at = now + wait
+                    self._timer = loop.call_at(self._timer_at, self._due)
                 return
             self._waiting.popleft().set_result(self._take(now))
 

@@ -207,7 +207,7 @@ def _question(request: Request, drawn: int | None) -> str:
     if request.kind == "complete":
         sampling = request.sampling
         body.append([sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.stop])
-    parts = [_SORTED(one) for one in body]
+    parts = [_SORTED(body)[1:-1]]
     parts.append("null" if request.schema is None else _schema_text(request.schema))
     if request.options or request.neutral is not None:
         neutral = None if request.neutral is None else [block_digest(block) for block in request.neutral]

@@ -1,0 +1,1 @@
+"""What a feed shows: terms, presets, and the batch search for the best."""

@@ -17,7 +17,7 @@ from sociarium.kernel.network import Network
 from sociarium.kernel.randomness import Randomness
 from sociarium.populations.networks import contact, core_ordinary, degrees, preferential, regular, uniform
 from sociarium.populations.networks.files import to_networkx
-from sociarium.populations.networks.nulls import degree_preserving
+from sociarium.populations.networks.nulls import degree_preserving, random_follows
 from sociarium.populations.networks.statistics import triangles_of
 
 
@@ -39,6 +39,8 @@ MADE = {
     "blocks": lambda s: uniform.stochastic_block([50, 70], [[0.2, 0.02], [0.02, 0.1]], s),
     "small world": lambda s: regular.watts_strogatz(200, 6, 0.3, s),
     "preferential": lambda s: preferential.barabasi_albert(200, 4, s),
+    "cumulative": lambda s: preferential.cumulative_advantage(200, 4, s),
+    "follows": lambda s: random_follows(np.full(200, 4), s),
     "clustered": lambda s: preferential.powerlaw_cluster(200, 4, 0.7, s),
     "regular": lambda s: degrees.random_regular(200, 5, s),
     "expected": lambda s: degrees.expected_degrees(np.ones(200), 1 / np.arange(1, 201), 900, s),
@@ -349,3 +351,25 @@ class TestContacts:
             contact.contact_network(np.arange(5), {}, stream(), mixing=np.ones((2, 2)))
         with pytest.raises(UsageError, match="group 3"):
             contact.mixing_edges([0, 3], np.ones((2, 2)), stream())
+
+
+def test_random_follows_keep_who_follows_how_many_and_are_uniform():
+    """Node 0 follows two of three others: each of the three sets as often; whoever follows all follows all."""
+    seen = Counter(edges(random_follows([2, 3, 0, 1], stream(seed))) for seed in range(1500))
+    assert len(seen) == 9  # 3 sets of node 0 times 3 of node 3
+    assert stats.chisquare(list(seen.values())).pvalue > 0.001
+    with pytest.raises(UsageError, match="from 0 to 3 others"):
+        random_follows([4, 0, 0, 0], stream())
+
+
+def test_cumulative_advantage_draws_in_proportion_to_followers_and_attraction():
+    """Of three nodes with one link: the third follows the first (one follower) with probability (1 + a) / (1 + 2 a)."""
+    for attraction in (0.5, 1.0, 3.0):
+        first = sum(bool(preferential.cumulative_advantage(3, 1, stream(s), attraction=attraction).has([2], [0])[0]) for s in range(1500))
+        expected = (1 + attraction) / (1 + 2 * attraction)
+        assert stats.binomtest(first, 1500, expected).pvalue > 0.001
+    grown = preferential.cumulative_advantage(400, 3, stream())
+    assert (grown.degrees()[3:] == 3).all() and (grown.degrees()[:3] == 0).all()
+    assert (grown.targets < grown.sources()).all()
+    with pytest.raises(UsageError, match="above 0"):
+        preferential.cumulative_advantage(10, 2, stream(), attraction=0)

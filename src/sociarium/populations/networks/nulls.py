@@ -1,9 +1,9 @@
-"""Null models: another graph in which every node has the degrees it had."""
+"""Null models: another graph in which every node has the degrees it had, or follows as many others as it did."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.network import Network, edge_codes
@@ -26,6 +26,26 @@ def degree_preserving(network: Network, random: Stream, *, directed: bool, swaps
             raise UsageError("the network has edges in one direction only; pass directed=True")
         a, b = a[a < b], b[network.sources() < b]
     return Network.from_edges(network.nodes, *rewired(a, b, random, directed=directed, swaps=swaps), mutual=not directed)
+
+
+def random_follows(out: ArrayLike, random: Stream) -> Network:
+    """A directed network in which node i follows ``out[i]`` others, each set of them as likely: what is left when nobody prefers anybody.
+
+    Targets are drawn one after the other, and repeats passed over.
+    """
+    wanted = np.asarray(out, np.int64)
+    nodes = len(wanted)
+    if len(wanted) and (wanted.min() < 0 or wanted.max() >= max(nodes, 1)):
+        raise UsageError(f"{nodes} nodes follow from 0 to {max(nodes - 1, 0)} others each, not {wanted.min()} to {wanted.max()}")
+    kept, missing, step = np.empty(0, np.int64), wanted, 0
+    while (drawn := int(missing.sum())) > 0:
+        sources = np.repeat(np.arange(nodes), missing)
+        targets = random.at(step).integers(0, nodes - 2, np.arange(drawn))
+        targets += targets >= sources  # never oneself
+        kept = np.unique(np.concatenate([kept, edge_codes(sources, targets)]))
+        missing = wanted - np.bincount(kept >> 32, minlength=nodes)
+        step += 1
+    return Network.from_codes(nodes, kept)
 
 
 def rewired(a: Ints, b: Ints, random: Stream, *, directed: bool, swaps: float = 10) -> tuple[Ints, Ints]:

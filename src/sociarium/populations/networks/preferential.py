@@ -29,6 +29,18 @@ def barabasi_albert(nodes: int, links: int, random: Stream, *, directed: bool = 
     return _network(nodes, links, targets, directed)
 
 
+def cumulative_advantage(nodes: int, links: int, random: Stream, *, attraction: float = 1.0) -> Network:
+    """Each newcomer follows ``links`` different earlier nodes, each chosen with probability proportional to its followers plus
+    ``attraction`` (Price 1976): directed, every out-degree the same beyond the first ``links`` nodes, in-degrees with the tail exponent
+    2 + attraction / links. The first nodes follow nobody."""
+    _check(nodes, links)
+    if not attraction > 0:
+        raise UsageError(f"attraction is {attraction}; above 0, or nobody is ever followed first")
+    targets = np.empty(links * (nodes - links), np.int32)
+    _with_draws(lambda draws: _grow_cited(nodes, links, attraction, draws, targets), len(targets), random)
+    return Network.from_edges(nodes, np.repeat(np.arange(links, nodes, dtype=np.int32), links), targets)
+
+
 def powerlaw_cluster(nodes: int, links: int, triangle: float, random: Stream, *, directed: bool = False) -> Network:
     """As Barabási and Albert, but after each link the next, with probability ``triangle``, goes to a neighbour of the one just joined, so
     that friends of friends become friends (Holme and Kim 2002)."""
@@ -80,6 +92,29 @@ def _grow(nodes: int, links: int, draws: Floats, targets: Nodes) -> bool:
                     target = edge + 1
                 else:
                     target = edge // links + links
+                fresh = True
+                for earlier in range(first, first + k):
+                    if targets[earlier] == target:
+                        fresh = False
+                        break
+            targets[first + k] = target
+    return True
+
+
+@compiled(nogil=True)
+def _grow_cited(nodes: int, links: int, attraction: float, draws: Floats, targets: Nodes) -> bool:
+    """As ``_grow``: a draw falls on an earlier edge, and names its target, or on a node itself."""
+    used = 0
+    for node in range(links, nodes):
+        first = links * (node - links)
+        for k in range(links):
+            fresh, target = False, 0
+            while not fresh:
+                if used == len(draws):
+                    return False
+                place = draws[used] * (first + attraction * node)
+                used += 1
+                target = targets[int(place)] if place < first else min(int((place - first) / attraction), node - 1)
                 fresh = True
                 for earlier in range(first, first + k):
                     if targets[earlier] == target:

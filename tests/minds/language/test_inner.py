@@ -22,7 +22,7 @@ from sociarium.kernel.schedule import Calendar, Rounds
 from sociarium.kernel.simulation import Simulation
 from sociarium.kernel.turn import Phase, TurnKind
 from sociarium.kernel.units import HOUR
-from sociarium.minds.emotion import AGENTSOCIETY, POSIM
+from sociarium.environments.emotions.levels import AGENTSOCIETY, POSIM
 from sociarium.minds.language import builtin
 from sociarium.minds.language.act import ActRules
 from sociarium.minds.language.asking import Asking

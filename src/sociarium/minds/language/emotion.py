@@ -1,4 +1,4 @@
-"""What an agent feels: six numbers, a word and a thought, asked when something new is remembered (see ``minds.emotion``)."""
+"""What an agent feels: six numbers, a word and a thought, asked when something new is remembered (see ``environments.emotions``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sociarium.kernel.content import Content, said
-from sociarium.minds.emotion import AGENTSOCIETY, WORDS, EmotionRules, begun, faded, stirred
+from sociarium.environments.emotions.levels import AGENTSOCIETY, WORDS, EmotionRules, begun, faded, stirred
 from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import AgentIds, Focus
 from sociarium.minds.language.reflect import Thinker
@@ -16,8 +16,8 @@ from sociarium.minds.language.reflect import Thinker
 
 class Emotion(Thinker):
     """``rules``: with ``whole`` numbers the model says how strong each emotion now is; else it says how far each is stirred, which is
-    added by the rules' stimulus after they have faded. ``last``: newest memories that are shown. Contagion is the world's part: write
-    ``minds.emotion.caught`` into ``levels``.
+    added by the rules' stimulus after they have faded. ``last``: newest memories that are shown. Contagion is the world's part: where it
+    matters let ``environments.emotions`` hold the levels.
     """
 
     def __init__(self, rules: EmotionRules = AGENTSOCIETY, *, last: int = 10, name: str = "emotion", **settings: Any) -> None:

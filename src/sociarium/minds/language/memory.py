@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sociarium.kernel.content import Block, Content, said
 from sociarium.kernel.environment import News
+from sociarium.kernel.errors import UsageError
 from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import Component, Focus
 from sociarium.minds.language.news import NewsRules
@@ -31,7 +32,8 @@ class Memory(Component):
     """The memory stream.
 
     ``importance``: for memories without one of their own, a number, one a kind (``{"thought": 6}``), or ``"model"``: asked from
-    the model in inner turns; until then ``unscored`` stands in.
+    the model in inner turns; until then ``unscored`` stands in. ``capacity``: so many memories of an agent stay in mind; of more, the least
+    important are out of it (of equals the oldest).
     """
 
     def __init__(
@@ -42,14 +44,18 @@ class Memory(Component):
         importance: float | Mapping[str, float] | str = 5.0,
         unscored: float = 5.0,
         rule: Retrieval = GOVSIM,
+        capacity: int | None = None,
         prompt: str = "memories",
         name: str = "memory",
     ) -> None:
+        if rule.spread is not None and embedder is None:
+            raise UsageError("memories that are to be unlike one another are compared in this process: give Memory an embedder")
         self.name = name
         self.given = news
         self.importance = importance
         self.unscored = unscored
         self.rule = rule
+        self.capacity = capacity
         self.prompt = prompt
         self.stream = MemoryStream()
         self.vectors = Vectors(embedder)
@@ -102,8 +108,13 @@ class Memory(Component):
         return found
 
     def live(self, asking: Asking) -> Ints:
-        """All memories of the asking agent that have not expired, oldest first."""
-        return self.stream.live(asking.agent, time=asking.turn.time, tick=asking.turn.tick)
+        """All memories of the asking agent that have not expired and are in mind, oldest first."""
+        rows = self.stream.live(asking.agent, time=asking.turn.time, tick=asking.turn.tick)
+        if self.capacity is None or len(rows) <= self.capacity:
+            return rows
+        importance = self.stream["importance"][rows]
+        importance = np.where(np.isnan(importance), self.unscored, importance)
+        return rows[np.sort(np.argsort(importance, kind="stable")[len(rows) - self.capacity :])]
 
     def talk(self, asking: Asking) -> Ints:
         """What this agent heard said in this tick."""

@@ -73,7 +73,8 @@ class Recall:
         self.answer(asks)
 
     def _answer(self, asks: Sequence[Ask], place: Callable[[Ask], Ints] | None, queries: Floats | None) -> None:
-        relevant = queries is not None or (bool(self.rule.relevance_weight) and any(ask.queries for ask in asks))
+        sought = bool(self.rule.relevance_weight) and any(ask.queries for ask in asks)
+        relevant = queries is not None or sought or self.rule.spread is not None
         places = (
             np.concatenate([place(ask) for ask in asks])
             if place is not None
@@ -81,11 +82,12 @@ class Recall:
             if relevant
             else None
         )
-        if queries is None and relevant:
+        if queries is None and sought:
             queries = self._queries(asks)
         rows, counts = np.concatenate([ask.rows for ask in asks]), [len(ask.rows) for ask in asks]
         memories = self._memories(rows, np.repeat(np.arange(len(asks)), counts), places)
-        asked = np.zeros((len(asks), 1, 1), np.float32) if queries is None else queries
+        width = self.vectors.table.vectors.shape[1] if relevant else 1
+        asked = np.zeros((len(asks), 1, width), np.float32) if queries is None else queries
         tops = np.array([ask.top for ask in asks], np.int64)
         found = retrieve(memories, np.arange(len(asks)), asked, asks[0].now, tops, self.rule)
         for number, ask in enumerate(asks):

@@ -6,6 +6,7 @@ a fixed order over that row alone, so a result does not depend on who else asks 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
@@ -62,12 +63,25 @@ class Memories:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """Picking unlike memories from the ``shortlist`` best: one by one that with the highest ``weight`` * score - (1 - ``weight``) * its
+    largest cosine to those picked before (maximal marginal relevance, Carbonell and Goldstein 1998)."""
+
+    shortlist: int = 15
+    weight: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.shortlist < 1 or not 0 <= self.weight <= 1:
+            raise UsageError(f"a shortlist holds at least 1 memory and weighs scores by 0 to 1, not {self.shortlist} and {self.weight}")
+
+
+@dataclass(frozen=True, slots=True)
 class Retrieval:
     """How memories are scored.
 
     ``recency``: decay to the power of the rank in age (``rank``, 0 for the newest; ``released_rank`` counts from the oldest, as the
     released code does) or of the hours since last access (``hours``). ``scaling``: ``none``, or ``range`` for min-max over the
-    agent's candidates (a range of nothing scales to 0.5).
+    agent's candidates (a range of nothing scales to 0.5). ``spread``: pick unlike ones among the best; needs an embedder in this process.
     """
 
     recency_weight: float = 0.5
@@ -79,6 +93,7 @@ class Retrieval:
     first_rank: int = 0
     scaling: Literal["none", "range"] = "none"
     hidden: frozenset[Kind] = field(default_factory=lambda: frozenset({Kind.CHAT}))
+    spread: Spread | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.decay <= 1:
@@ -89,12 +104,16 @@ GOVSIM = Retrieval()  # arXiv 2404.16698, with recency from the newest
 GOVSIM_RELEASED = Retrieval(recency="released_rank")  # as its code does: the oldest memory is the most recent
 GENERATIVE_AGENTS = Retrieval(1, 1, 1, 0.995, "hours", "accessed", 0, "range")  # as the paper states it, arXiv 2304.03442
 GENERATIVE_AGENTS_RELEASED = Retrieval(0.5, 2, 3, 0.99, "released_rank", "accessed", 1, "range")  # as its code does
+POSIM = Retrieval(0.5, 0, 0.5, math.exp(-1 / 24), "hours")  # the form that the paper states, arXiv 2603.23884; its weights are ours
+POSIM_RELEASED = Retrieval(0.6, 0.4, 0, math.exp(-1 / 24), "hours", spread=Spread())  # as its code does
 
 PRESETS = {
     "govsim": GOVSIM,
     "govsim-released": GOVSIM_RELEASED,
     "generative-agents": GENERATIVE_AGENTS,
     "generative-agents-released": GENERATIVE_AGENTS_RELEASED,
+    "posim": POSIM,
+    "posim-released": POSIM_RELEASED,
 }
 
 
@@ -130,15 +149,39 @@ def retrieve(memories: Memories, askers: Ints, queries: Vectors, now: int, top: 
     if not len(row):
         return found
     scores = _scores(memories, query, row, queries, now, rule)
-    near = _within_reach(scores, query, each)
+    most = each if rule.spread is None else np.maximum(each, rule.spread.shortlist)
+    near = _within_reach(scores, query, most)
     best_first = near[np.lexsort((-row[near], -scores[near], query[near]))]  # by query, then score, then the newer
     place = _place_in_run(query[best_first])
-    kept = best_first[place < each[query[best_first]]]
+    kept = best_first[place < most[query[best_first]]]
+    if rule.spread is not None:
+        kept = _unlike(memories, kept, query, row, scores, each, rule.spread.weight)
     kept = kept[np.lexsort((row[kept], query[kept]))]  # rows are in order of time within an agent
     column = _place_in_run(query[kept])
     found.memories[query[kept], column] = row[kept]
     found.scores[query[kept], column] = scores[kept]
     return found
+
+
+def _unlike(memories: Memories, best: Ints, query: Ints, row: Ints, scores: Floats, each: Ints, weight: float) -> Ints:
+    """As many of the ``best`` candidates of each query (sorted by query and score) as it wants, by maximal marginal relevance."""
+    picked: list[Ints] = []
+    starts = _starts(query[best])
+    for start, stop in zip(starts.tolist(), np.append(starts[1:], len(best)).tolist(), strict=True):
+        part = best[start:stop]
+        place = row[part] if memories.vectors is None else memories.vectors[row[part]]
+        vectors = memories.embeddings[place].astype(np.float64)
+        lengths = np.sqrt(np.einsum("md,md->m", vectors, vectors))
+        vectors = np.divide(vectors, lengths[:, None], out=np.zeros_like(vectors), where=lengths[:, None] > 0)
+        nearest, left = np.zeros(len(part)), np.ones(len(part), np.bool_)
+        for number in range(min(int(each[query[part[0]]]), len(part))):
+            worth = np.where(left, weight * scores[part] - (1 - weight) * nearest, -np.inf)
+            at = int(np.argmax(worth))  # of equals the first: the better, then the newer
+            left[at] = False
+            cosine = np.einsum("md,d->m", vectors, vectors[at])
+            nearest = cosine if number == 0 else np.maximum(nearest, cosine)
+        picked.append(part[~left])
+    return np.concatenate(picked)
 
 
 def _within_reach(scores: Floats, query: Ints, top: Ints) -> Ints:

@@ -1,0 +1,1 @@
+"""What people feel: levels that fade, are stirred, and pass from one to another."""

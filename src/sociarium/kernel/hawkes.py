@@ -57,7 +57,11 @@ class Excitation:
     def intensity(self, own: float, outside: float, hour: int) -> float:
         """lambda = min(1, (1 - exp(-(mu + X_own))) + (1 - exp(-X_outside))) * c(hour), with c = (1 - s) + s * curve(hour)."""
         excited = -math.expm1(-(self.background + own)) - math.expm1(-outside)
-        return min(1.0, excited) * ((1 - self.strength) + self.strength * self.curve[hour])
+        return min(1.0, excited) * self.of_day(hour)
+
+    def of_day(self, hour: int) -> float:
+        """c(hour) = (1 - s) + s * curve(hour)."""
+        return (1 - self.strength) + self.strength * self.curve[hour]
 
 
 class Impulses:
@@ -78,9 +82,9 @@ class Impulses:
             kept = self.times >= before
             self.times, self.sizes = self.times[kept], self.sizes[kept]
 
-    def felt(self, time: float, decay: float) -> float:
-        """The sum of size * exp(-decay * age) over events strictly before ``time``."""
-        earlier = self.times < time
+    def felt(self, time: float, decay: float, since: float = -math.inf) -> float:
+        """The sum of size * exp(-decay * age) over events from ``since`` on and strictly before ``time``."""
+        earlier = (self.times < time) & (self.times >= since)
         return float((self.sizes[earlier] * np.exp(-decay * (time - self.times[earlier]))).sum())
 
     def state(self) -> dict[str, Any]:
@@ -92,8 +96,8 @@ class Sources:
     """What excites a clock.
 
     ``weights``: how much an event of a kind does (``{"platform.liked": 0.01}``), times 1 + ln(1 + followers) / 10 of who did it, where
-    ``followers`` tells them. ``outside``: (time in microseconds, influence 0 to 1) of outside events known beforehand; an event of a
-    kind in ``shocks`` is one too, with its ``influence`` column.
+    ``followers`` tells them. ``outside``: (time in microseconds, influence 0 to 1) of outside events known beforehand, which are part of
+    the schedule and not of its state: a branch may plan others. An event of a kind in ``shocks`` is one too, with its ``influence`` column.
     """
 
     weights: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -119,20 +123,20 @@ class Hawkes(Calendar):
     ) -> None:
         super().__init__(phases, step=step, duration=duration, start=start)
         self.excitation = excitation or Excitation()
-        self.activity = None if activity is None else np.asarray(activity, np.float64)
-        if self.activity is not None and not (np.isfinite(self.activity) & (self.activity >= 0)).all():
-            raise UsageError("the activity of an agent is its weight when some are woken: 0 or more")
+        self.activity = _weights(activity)
         self.sources = sources or Sources()
         self.own = Impulses()
         self.outside = Impulses()
+        self.planned = Impulses()
         for time, influence in sorted(self.sources.outside):
-            self._shock(time, influence)
+            self.planned.add(time / MINUTE, _influence(influence))
 
     def intensity(self, now: int) -> float:
         """lambda at a moment (microseconds); what happens at that very moment is not in it yet."""
         e, time = self.excitation, now / MINUTE
         own = e.own_kick * self.own.felt(time, e.own_decay)
-        outside = e.outside_kick * self.outside.felt(time, e.outside_decay)
+        felt = self.outside.felt(time, e.outside_decay) + self.planned.felt(time, e.outside_decay, since=time - FORGOTTEN)
+        outside = e.outside_kick * felt
         return e.intensity(own, outside, self.hour(now))
 
     def expected(self, now: int) -> float:
@@ -140,17 +144,9 @@ class Hawkes(Calendar):
         return self.excitation.awakenings * self.intensity(now) * self.length / HOUR
 
     def awake(self, number: int, now: int) -> AgentIds:
-        everyone = self.world.awake()
         stream = self.world.randomness.stream("hawkes", number)
         wanted = poisson(self.expected(now), float(stream.at("count").uniform([0])[0]))
-        weights = np.ones(len(everyone)) if self.activity is None else self._weights(everyone)
-        able = weights > 0
-        everyone, weights = everyone[able], weights[able]
-        if wanted >= len(everyone):
-            return everyone
-        # The smallest of exponential waits with these rates: drawing without replacement in proportion to them (Efraimidis, Spirakis 2006).
-        waits = stream.at("who").exponential(everyone) / weights
-        return np.sort(everyone[np.argpartition(waits, wanted)[:wanted]]) if wanted else everyone[:0]
+        return drawn(self.world.awake(), wanted, self.activity, stream.at("who"))
 
     def notice(self, events: Sequence[News]) -> None:
         for news in events:
@@ -160,7 +156,7 @@ class Hawkes(Calendar):
                 self.own.add(news.time / MINUTE, float((weight * (1 + np.log1p(followers) / 10)).sum()))
             if news.kind in self.sources.shocks:
                 for influence in news.data["influence"].tolist():
-                    self._shock(news.time, float(influence))
+                    self.outside.add(news.time / MINUTE, _influence(influence))
         horizon = self.world.clock.time / MINUTE - FORGOTTEN
         self.own.forget(horizon)
         self.outside.forget(horizon)
@@ -171,15 +167,103 @@ class Hawkes(Calendar):
     def load(self, state: Mapping[str, Any]) -> None:
         self.own, self.outside = Impulses(**state["own"]), Impulses(**state["outside"])
 
-    def _shock(self, time: int, influence: float) -> None:
-        if not 0 <= influence <= 1:
-            raise UsageError(f"the influence of an outside event lies between 0 and 1, not {influence}")
-        self.outside.add(time / MINUTE, influence)
 
-    def _weights(self, agents: AgentIds) -> Floats:
-        if self.activity is None or (len(agents) and int(agents.max()) >= len(self.activity)):
-            raise UsageError(f"the clock knows the activity of {0 if self.activity is None else len(self.activity)} agents; give each one")
-        return self.activity[agents]
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many wake in a step: from ``least`` to ``most``, from ``least_after`` to ``most_after`` in the step after an outside event."""
+
+    least: int = 1
+    most: int = 10
+    least_after: int = 10
+    most_after: int = 100
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.least <= self.most and 0 <= self.least_after <= self.most_after):
+            raise UsageError("Counts: fewest and most awake are whole numbers of 0 or more, the fewest no more than the most")
+
+
+class Uniform(Calendar):
+    """The clock without excitation that POSIM is compared with: a whole number drawn evenly (``counts``), times the curve of the day,
+    rounded; drawn in proportion to ``activity``. An outside event of the step before, planned or of a kind in ``sources.shocks``, wakes
+    more in this one step; ``sources.weights`` are of no account."""
+
+    def __init__(
+        self,
+        phases: Sequence[Phase],
+        excitation: Excitation | None = None,
+        *,
+        step: int,
+        duration: int,
+        start: int = 0,
+        activity: ArrayLike | None = None,
+        sources: Sources | None = None,
+        counts: Counts | None = None,
+    ) -> None:
+        super().__init__(phases, step=step, duration=duration, start=start)
+        self.excitation = excitation or Excitation()
+        self.activity = _weights(activity)
+        self.sources = sources or Sources()
+        self.counts = counts or Counts()
+        self.struck = -1  # when the last outside event was heard of, microseconds
+
+    def expected(self, now: int) -> float:
+        """The mean number of awakenings in a step that begins at ``now``, but for rounding."""
+        low, high = self._bounds(now)
+        return (low + high) / 2 * self.excitation.of_day(self.hour(now))
+
+    def awake(self, number: int, now: int) -> AgentIds:
+        stream = self.world.randomness.stream("uniform", number)
+        low, high = self._bounds(now)
+        count = int(stream.at("count").integers(low, high, [0])[0])
+        wanted = round(count * self.excitation.of_day(self.hour(now)))
+        return drawn(self.world.awake(), wanted, self.activity, stream.at("who"))
+
+    def notice(self, events: Sequence[News]) -> None:
+        for news in events:
+            if news.kind in self.sources.shocks and len(news):
+                self.struck = max(self.struck, news.time)
+
+    def state(self) -> dict[str, Any]:
+        return {"struck": self.struck}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        self.struck = int(state["struck"])
+
+    def _bounds(self, now: int) -> tuple[int, int]:
+        before = now - self.length
+        struck = before <= self.struck < now or any(before <= time < now for time, _ in self.sources.outside)
+        c = self.counts
+        return (c.least_after, c.most_after) if struck else (c.least, c.most)
+
+
+def drawn(agents: AgentIds, wanted: int, activity: Floats | None, stream: Stream) -> AgentIds:
+    """``wanted`` of the agents (all, where there are no more), without replacement, in proportion to ``activity``, one weight an agent id."""
+    if activity is not None:
+        if len(agents) and int(agents.max()) >= len(activity):
+            raise UsageError(f"the clock knows the activity of {len(activity)} agents, but agent {int(agents.max())} is here; give each one")
+        agents = agents[activity[agents] > 0]
+    if wanted >= len(agents):
+        return agents
+    # The smallest of exponential waits with these rates: drawing without replacement in proportion to them (Efraimidis, Spirakis 2006).
+    waits = stream.exponential(agents)
+    if activity is not None:
+        waits = waits / activity[agents]
+    return np.sort(agents[np.argpartition(waits, wanted)[:wanted]]) if wanted else agents[:0]
+
+
+def _weights(activity: ArrayLike | None) -> Floats | None:
+    if activity is None:
+        return None
+    weights = np.asarray(activity, np.float64)
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise UsageError("the activity of an agent is its weight when some are woken: 0 or more")
+    return weights
+
+
+def _influence(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise UsageError(f"the influence of an outside event lies between 0 and 1, not {value}")
+    return float(value)
 
 
 def poisson(mean: float, uniform: float) -> int:

@@ -77,7 +77,19 @@ def brute_force(memories: Memories, asker: int, query: np.ndarray, now: int, top
     score = {row: sum(weight * part for weight, part in zip(weights, parts[row], strict=True)) for row in rows}
     highest = max(score.values(), default=0.0)
     score = {row: highest + 1 if memories.always[row] else value for row, value in score.items()}
-    return sorted(sorted(rows, key=lambda row: (-score[row], -row))[:top])
+    ranked = sorted(rows, key=lambda row: (-score[row], -row))
+    if rule.spread is None:
+        return sorted(ranked[:top])
+    listed, picked = ranked[: max(top, rule.spread.shortlist)], []
+    while listed and len(picked) < top:
+        worth = [rule.spread.weight * score[row] - (1 - rule.spread.weight) * nearest(memories, row, picked) for row in listed]
+        picked.append(listed.pop(worth.index(max(worth))))
+    return sorted(picked)
+
+
+def nearest(memories: Memories, row: int, picked: list[int]) -> float:
+    vectors = [v / math.sqrt(math.fsum(v**2)) for v in memories.embeddings[[row, *picked]].astype(np.float64)]
+    return max((math.fsum(vectors[0] * other) for other in vectors[1:]), default=0.0)
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

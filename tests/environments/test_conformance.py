@@ -11,6 +11,7 @@ from sociarium.environments.commons.commons import Commons, CommonsRules
 from sociarium.environments.conversation.conversation import Conversation
 from sociarium.environments.conversation.rules import Opening, TalkRules
 from sociarium.environments.ecology.ecology import Ecology, EcologyRules
+from sociarium.environments.emotions.emotions import Emotions
 from sociarium.environments.games.donor import DonorGame
 from sociarium.environments.games.guess import GuessAverage, GuessRules
 from sociarium.environments.games.matches import Matches, MatchRules
@@ -97,6 +98,7 @@ BUILDS = {
         )
         for model in Model
     },
+    "emotions": simulated(lambda: [Emotions(start=[0.1, 0, 0.7, 0, 0, 0])], [Phase("live", "emotions")], 4, lambda: people(12, 3)),
     "labour": simulated(
         lambda: [Labour(LabourRules(counties=2))], [Phase("month", "labour")], 5, lambda: people(12, 3, county=np.arange(12) % 2)
     ),

@@ -10,7 +10,7 @@ import pytest
 from sociarium.kernel.actions import Actions
 from sociarium.kernel.environment import Environment, Events, Outcome
 from sociarium.kernel.errors import UsageError
-from sociarium.kernel.hawkes import ContinuousHawkes, Excitation, Hawkes, Impulses, Sources, poisson
+from sociarium.kernel.hawkes import ContinuousHawkes, Counts, Excitation, Hawkes, Impulses, Sources, Uniform, poisson
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.population import Population
 from sociarium.kernel.randomness import Randomness
@@ -164,3 +164,44 @@ def test_given_events_excite_and_are_no_events_of_the_process():
 def test_impossible_clocks_are_refused(act, words):
     with pytest.raises(UsageError, match=words):
         act()
+
+
+def test_planned_events_are_no_state_so_a_branch_may_plan_others():
+    first, second = (society(sources=Sources(outside=[(minute * MINUTE, 0.9)])) for minute in (100, 400))
+    first.run_sync(25)
+    second.load(first.state())
+    now = 450 * MINUTE
+    assert second.schedule.intensity(now) > first.schedule.intensity(now)
+    assert first.schedule.intensity((100 + 1441) * MINUTE) == Excitation().intensity(0.0, 0.0, first.schedule.hour((100 + 1441) * MINUTE))
+
+
+def uniform(seed=1, steps=200, counts=None, **settings):
+    people = Population.of("user", 400)
+    schedule = Uniform(
+        [Phase("act", lead="board")], Excitation(curve=settings.pop("curve", FLAT), strength=1.0), step=10 * MINUTE,
+        duration=steps * 10 * MINUTE, counts=counts, **settings,
+    )  # fmt: skip
+    return Simulation(people, [Board()], [Quiet()], schedule, seed=seed)
+
+
+def test_the_clock_without_excitation_wakes_one_to_ten_and_more_in_the_step_after_an_event():
+    counts = np.array(awake_in(uniform(sources=Sources({"board.posted": 1.0}, outside=[(1000 * MINUTE, 1.0)]))))
+    usual = np.delete(counts, 101)
+    assert usual.min() >= 1 and usual.max() <= 10 and 10 <= counts[101] <= 100
+    assert abs(usual.mean() - 5.5) < 4 * math.sqrt(8.25 / len(usual))
+    heard = np.array(awake_in(uniform(steps=30, sources=Sources(shocks=frozenset({"board.posted"})))))
+    assert heard[0] <= 10 and heard[1:].min() >= 10
+    assert uniform(sources=Sources(outside=[(5 * MINUTE, 1.0)])).schedule.expected(10 * MINUTE) == 55
+
+
+def test_the_clock_without_excitation_follows_the_day_and_goes_on_from_its_state():
+    curve = (0.0,) * 12 + (2.0,) * 12
+    counts = np.array(awake_in(uniform(steps=144, curve=curve)))
+    assert counts[:72].sum() == 0 and counts[72:].max() <= 20
+    shocks = {"sources": Sources(shocks=frozenset({"board.posted"}))}
+    whole, first, second = awake_in(uniform(steps=40, **shocks)), uniform(steps=40, **shocks), uniform(steps=40, **shocks)
+    begun = awake_in(first, 15)
+    second.load(first.state())
+    assert begun + awake_in(second) == whole
+    with pytest.raises(UsageError, match="fewest"):
+        Counts(5, 2)

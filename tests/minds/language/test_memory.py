@@ -27,7 +27,7 @@ from sociarium.minds.language.component import Focus
 from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.mind import LanguageMind
 from sociarium.minds.language.news import NewsRules
-from sociarium.minds.language.retrieval import NEVER, Kind
+from sociarium.minds.language.retrieval import NEVER, POSIM_RELEASED, Kind
 from sociarium.minds.language.stream import Memory as Remembered
 from sociarium.minds.language.stream import MemoryStream
 from sociarium.models.request import Reply
@@ -202,3 +202,16 @@ def test_the_stream_stays_in_columns_for_ten_thousand_agents_and_its_state_is_by
     assert state["words"].tolist() == [f"month {tick}" for tick in range(20)]
     assert list(again["text"]) == list(stream["text"][stream.ordered()])
     assert sum(values.nbytes for name, values in stream.held().items()) <= 40 * len(stream) * 1.5
+
+
+def test_of_more_than_the_capacity_the_least_important_are_out_of_mind():
+    memory = Memory(capacity=3)
+    for number, importance in enumerate([5.0, 9.0, 1.0, 5.0, 2.0]):
+        memory.stream.append(np.array([0]), Remembered(Kind.EVENT, f"m{number}", importance), time=number, tick=number)
+
+    class Asking:
+        agent, turn = 0, type("Turn", (), {"time": 99, "tick": 9})
+
+    assert memory.stream["text"][memory.live(Asking)].tolist() == ["m0", "m1", "m3"]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UsageError, match="embedder"):
+        Memory(rule=POSIM_RELEASED)

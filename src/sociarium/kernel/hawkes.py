@@ -204,7 +204,7 @@ class Uniform(Calendar):
         self.activity = _weights(activity)
         self.sources = sources or Sources()
         self.counts = counts or Counts()
-        self.struck = -1  # when the last outside event was heard of, microseconds
+        self.struck = -(2**62)  # when the last outside event was heard of, microseconds; long ago: never
 
     def expected(self, now: int) -> float:
         """The mean number of awakenings in a step that begins at ``now``, but for rounding."""
@@ -237,10 +237,12 @@ class Uniform(Calendar):
 
 
 def drawn(agents: AgentIds, wanted: int, activity: Floats | None, stream: Stream) -> AgentIds:
-    """``wanted`` of the agents (all, where there are no more), without replacement, in proportion to ``activity``, one weight an agent id."""
+    """``wanted`` of the agents (all, where there are no more), without replacement, in proportion to ``activity``, one weight an id."""
     if activity is not None:
         if len(agents) and int(agents.max()) >= len(activity):
-            raise UsageError(f"the clock knows the activity of {len(activity)} agents, but agent {int(agents.max())} is here; give each one")
+            raise UsageError(
+                f"the clock knows the activity of {len(activity)} agents, but agent {int(agents.max())} is here; give each one"
+            )
         agents = agents[activity[agents] > 0]
     if wanted >= len(agents):
         return agents

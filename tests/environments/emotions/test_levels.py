@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sociarium.environments.emotions.levels import AGENTSOCIETY, POSIM, WORDS, EmotionRules, begun, caught, faded, faded_by, stirred
 from sociarium.kernel.errors import UsageError
 from sociarium.minds.attitudes import persuaded, polarisation
-from sociarium.environments.emotions.levels import AGENTSOCIETY, POSIM, WORDS, EmotionRules, begun, caught, faded, faded_by, stirred
 
 
 def test_the_presets_are_as_published():

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fakes import Circle, FakeDoor, HashEmbedder, Pond, Survey
 from test_mind import NEWS, played
 
+from sociarium.environments.emotions.levels import AGENTSOCIETY, POSIM
 from sociarium.kernel.actions import Integer, Text, query
 from sociarium.kernel.content import Block, Trust
 from sociarium.kernel.errors import UsageError
@@ -22,7 +23,6 @@ from sociarium.kernel.schedule import Calendar, Rounds
 from sociarium.kernel.simulation import Simulation
 from sociarium.kernel.turn import Phase, TurnKind
 from sociarium.kernel.units import HOUR
-from sociarium.environments.emotions.levels import AGENTSOCIETY, POSIM
 from sociarium.minds.language import builtin
 from sociarium.minds.language.act import ActRules
 from sociarium.minds.language.asking import Asking

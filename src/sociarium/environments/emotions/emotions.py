@@ -44,8 +44,8 @@ class EmotionWording(Wording):
 
 
 class Emotions(ColumnarEnvironment):
-    """``exposures`` says at the end of each tick who saw whom; without it nothing is catching. ``rules.low``, ``rules.start`` and so on as in
-    ``levels``; a ``start`` of one value an emotion, or (agents, emotions), may be given.
+    """``exposures`` says at the end of each tick who saw whom; without it nothing is catching. ``start``: other first levels than the
+    rules', one an emotion, or (agents, emotions).
     """
 
     name: ClassVar[str] = "emotions"

@@ -216,7 +216,7 @@ def _note(decision: Decision, reply: Reply, step: str, *, unread: bool = False) 
 def _belief(rules: BDIRules) -> dict[str, Any]:
     text: dict[str, Any] = {"type": "string", "maxLength": 240}
     opinion = _object(subject={"type": "string", "maxLength": 80}, opinion=text, reason=text)
-    emotion = _object(**dict.fromkeys(rules.emotions, {"type": "number", "minimum": 0, "maximum": 1}))
+    emotion = _object(**{name: {"type": "number", "minimum": 0, "maximum": 1} for name in rules.emotions})
     return _object(
         psychology={"type": "array", "items": text, "maxItems": 4},
         event_opinions={"type": "array", "items": opinion, "maxItems": 4},

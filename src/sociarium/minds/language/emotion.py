@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sociarium.kernel.content import Content, said
 from sociarium.environments.emotions.levels import AGENTSOCIETY, WORDS, EmotionRules, begun, faded, stirred
+from sociarium.kernel.content import Content, said
 from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import AgentIds, Focus
 from sociarium.minds.language.reflect import Thinker

@@ -44,6 +44,8 @@ def best(block: Block, count: int, owners: Array | None = None, authors: Array |
 
 def best_plain(block: Block, count: int, owners: Ints, authors: Ints) -> Places:
     """The same in NumPy: score and column are packed into one whole number that sorts as they do."""
+    if not count:
+        return np.empty((len(block), 0), np.int32)
     scores = np.where((authors[None, :] == owners[:, None]) | np.isnan(block), -np.inf, block).astype(np.float32) + np.float32(0)
     bits = scores.view(np.int32)
     ordered = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int64)

@@ -1,0 +1,106 @@
+"""Recommenders as published: OASIS's for X and for Reddit, random, by similarity; POSIM's; nearest first."""
+
+from __future__ import annotations
+
+from sociarium.environments.social.posts import Kind
+from sociarium.environments.social.recommenders.base import Choosing
+from sociarium.environments.social.recommenders.candidates import SHOWN, Eligible, Pool
+from sociarium.environments.social.recommenders.followed import Followed
+from sociarium.environments.social.recommenders.ranked import Drawn, Mixed, Ranked
+from sociarium.environments.social.recommenders.score import Score
+from sociarium.environments.social.recommenders.scores import HORIZON
+from sociarium.environments.social.recommenders.taste import Taste
+from sociarium.environments.social.recommenders.terms import Decay, Fame, Hot, Interest, Likes, Popularity, Recency, Term
+from sociarium.environments.social.recommenders.vectors import Interests
+from sociarium.kernel.errors import UsageError
+
+ORIGINAL = (Kind.POST, Kind.QUOTE)
+RANKED = 4_000  # posts that OASIS ranks at most
+
+
+def in_network(count: int = 3, *, again: bool = True) -> Choosing:
+    """The ``count`` most liked posts, reposts among them, of those whom a reader follows (OASIS: 3, shown again whenever they are among
+    them)."""
+    return Followed(Score((Likes(),)), count, again=again)
+
+
+def oasis_x(
+    interests: Interests | None, *, kept: int = 2, shown: int = 2, following: int = 3, form: str = "paper", most: int = RANKED
+) -> Choosing:
+    """OASIS's X: in-network posts, then ``shown`` of the ``kept`` posts with the highest R x F x S among at most ``most`` random ones.
+
+    ``form`` "code": as released, F is never applied, R is taken when a post is first ranked, so that nothing ages, and readers may be
+    shown their own posts. ``interests`` None: out-of-network posts are switched off. ``following`` 0: in-network ones are.
+    """
+    if form not in ("paper", "code"):
+        raise UsageError(f"the form of OASIS's recommender is 'paper' or 'code', not {form!r}")
+    parts: list[Choosing] = [in_network(following)] if following else []
+    if interests is not None:
+        paper = form == "paper"
+        terms: tuple[Term, ...] = (Recency(ages=paper), *((Fame(),) if paper else ()), Interest(interests))
+        pool = Pool(Eligible(SHOWN, HORIZON if paper else None), most)
+        parts.append(Ranked(Score(terms), kept, shown, pool=pool, own=not paper))
+    return Mixed(parts)
+
+
+def oasis_reddit(*, kept: int = 100, shown: int = 5, epoch: float = 0.0, form: str = "paper") -> Choosing:
+    """OASIS's Reddit: ``shown`` of the ``kept`` hottest posts, drawn for each reader. ``epoch``: seconds from 1970 to time 0.
+
+    ``form`` "code": the hot score is rounded to 7 decimals.
+    """
+    if form not in ("paper", "code"):
+        raise UsageError(f"the form of OASIS's recommender is 'paper' or 'code', not {form!r}")
+    return Ranked(Score((Hot(epoch, 7 if form == "code" else None),)), kept, shown, own=True)
+
+
+def oasis_random(*, shown: int = 5) -> Choosing:
+    """OASIS's control: posts drawn at random."""
+    return Drawn(shown, own=True)
+
+
+def oasis_similar(interests: Interests, *, kept: int = 50, shown: int = 5, swap: float = 0.1) -> Choosing:
+    """OASIS's similarity to the reader's description, moved towards what it liked and away from what it disliked; of the posts kept, a
+    tenth are swapped for random ones."""
+    return Ranked(Score((Taste(interests),)), kept, shown, pool=Pool(Eligible(ORIGINAL)), swap=swap)
+
+
+def posim(
+    interests: Interests,
+    *,
+    count: int = 10,
+    weights: tuple[float, float, float] = (0.3, 0.3, 0.2),
+    explore: float = 0.2,
+    hours: float = 72.0,
+    scored: int = 50,
+    follows: int = 0,
+    form: str = "paper",
+) -> Choosing:
+    """POSIM's: of ``count`` posts ``explore`` (at least one) are drawn at random; the rest are half originals, half reposts, n drawn from
+    the best 2 n of ``scored`` random ones by (a H + b P + c R) / (a + b + c). Nobody is shown own posts or the same post twice.
+
+    ``weights``: of interest, popularity, recency. ``follows``: so many posts of those whom one follows come first (the paper recalls
+    them too; its code never does). ``form`` "code": engagement counts as at least 1.
+    """
+    if sum(weights) <= 0 or min(weights) < 0:
+        raise UsageError(f"weights {weights} of interest, popularity and recency must not be negative, and not all 0")
+    exploring = min(count, max(1, int(explore * count))) if count and explore > 0 else 0
+    total = sum(weights)
+    terms: tuple[Term, ...] = (Interest(interests, missing=0.5), Popularity(1 if form == "code" else 0), Decay())
+    score = Score(terms, tuple(weight / total for weight in weights))
+    minutes = 60 * hours
+    rest = max(0, count - exploring - follows)
+    parts: list[Choosing] = []
+    if follows:
+        parts.append(Followed(score, follows, eligible=Eligible(SHOWN, minutes), again=False))
+    for kinds, slots in ((ORIGINAL, rest - rest // 2), ((Kind.REPOST,), rest // 2)):
+        if slots:
+            parts.append(Ranked(score, 2 * slots, slots, pool=Pool(Eligible(kinds, minutes), scored), again=False))
+    if exploring:
+        parts.append(Drawn(exploring, pool=Pool(Eligible(SHOWN, minutes)), again=False))
+    return Mixed(parts, shuffled=True)
+
+
+def nearest_first(interests: Interests, *, count: int = 10, farthest: bool = False, again: bool = True) -> Choosing:
+    """The posts of those whom a reader follows that are most like its interests; ``farthest``: least like them, as the code of the
+    friendship-paradox study orders them."""
+    return Followed(Score((Interest(interests, sign=-1 if farthest else 1),)), count, again=again)

@@ -17,10 +17,11 @@ Array = NDArray[Any]
 class Texts:
     """Numbered texts. Lone surrogates, which are no characters, become question marks, as in the record."""
 
-    __slots__ = ("_bytes", "_ends", "size")
+    __slots__ = ("_bytes", "_ends", "numbered", "size")
 
     def __init__(self) -> None:
         self.size = 0
+        self.numbered = object()  # another one where other texts have the numbers: what was computed of the old ones is void
         self._bytes = np.zeros(1024, np.uint8)
         self._ends = np.zeros(17, np.int64)  # text i lies between ends i and i + 1
 
@@ -62,5 +63,6 @@ class Texts:
         return {"bytes": self._bytes[: self._ends[self.size]].copy(), "ends": self._ends[: self.size + 1].copy()}
 
     def load(self, state: Mapping[str, Any]) -> None:
+        self.numbered = object()
         self._bytes, self._ends = np.array(state["bytes"], np.uint8), np.array(state["ends"], np.int64)
         self.size = len(self._ends) - 1

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sociarium.kernel.environment import AgentIds, Environment, Groups, State
-from sociarium.kernel.population import Population
+from sociarium.kernel.population import Population, Table
 from sociarium.kernel.world import World
 
 Array = NDArray[Any]
@@ -114,12 +114,20 @@ class ColumnarEnvironment(Environment):
 
 def names_of(population: Population, agents: AgentIds) -> list[str]:
     """What agents are called: their ``name`` where the table has one, else kind and id."""
-    names: list[str] = []
-    for agent in agents.tolist():
-        table = population[population.kind_of(agent)]
-        name = str(table["name"][int(population.row_of(np.array([agent]))[0])]) if "name" in table else ""
-        names.append(name or f"{table.kind} {agent}")
+    if len(population.tables) == 1:
+        return _names_in(next(iter(population.tables.values())), population.row_of(agents), agents)
+    names: list[str] = [""] * len(agents)
+    kinds = [population.kind_of(agent) for agent in agents.tolist()]
+    for kind in sorted(set(kinds)):
+        mine = np.array([at for at, other in enumerate(kinds) if other == kind], np.int64)
+        for at, name in zip(mine.tolist(), _names_in(population[kind], population.row_of(agents[mine]), agents[mine]), strict=True):
+            names[at] = name
     return names
+
+
+def _names_in(table: Table, rows: Ints, agents: AgentIds) -> list[str]:
+    called: list[Any] = table["name"][rows].tolist() if "name" in table else [""] * len(agents)
+    return [str(name) if name else f"{table.kind} {agent}" for name, agent in zip(called, agents.tolist(), strict=True)]
 
 
 def first_rows(agents: AgentIds) -> NDArray[np.bool_]:

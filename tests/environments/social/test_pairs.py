@@ -25,7 +25,7 @@ def way(request, monkeypatch):
 def test_a_set_of_pairs_is_a_set_of_pairs_row_after_row(compiled, monkeypatch):
     monkeypatch.setattr(chains, "WORTH_COMPILING", 0 if compiled else 10**9)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(STEPS)
     def check(steps):
         pairs, plain = Pairs(), set()

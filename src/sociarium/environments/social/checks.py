@@ -24,11 +24,16 @@ class Checks(Site):
 
     def enter(self, action: str, table: ActionTable) -> Sieve:
         """A sieve over the rows of an action: users that are banned, or have not signed up, do nothing."""
+        sieve = self.enter_unregistered(action, table)
+        if self.rules.sign_up:
+            sieve.drop(~self.registered[table.agents], "you have not signed up yet")
+        return sieve
+
+    def enter_unregistered(self, action: str, table: ActionTable) -> Sieve:
+        """The same for those who have not signed up."""
         sieve = Sieve(action, table)
         if self.banned.any():
             sieve.drop(self.banned[table.agents], "your account was closed")
-        if self.rules.sign_up:
-            sieve.drop(~self.registered[table.agents], "you have not signed up yet")
         return sieve
 
     def need_row(self, sieve: Sieve, argument: str, missing: str = NO_POST) -> Ints:

@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sociarium.environments.social.following import Following
+from sociarium.environments.social.grouping import Grouping
+from sociarium.environments.social.operating import Operating
 from sociarium.environments.social.posting import Posting
+from sociarium.environments.social.searching import Searching
 from sociarium.environments.social.voting import Voting
 from sociarium.kernel.actions import Actions, declared
 from sociarium.kernel.environment import Outcome
@@ -25,7 +28,7 @@ from sociarium.kernel.turn import Observations, Turn, TurnKind
 Array = NDArray[Any]
 
 
-class Platform(Following, Voting, Posting):
+class Platform(Operating, Grouping, Searching, Following, Voting, Posting):
     """``follows``: an edge leads from the follower to the one followed. ``recommender``: what feeds show. ``vectors``: texts to rows of
     numbers, exact; ``interests``: (users, dimensions) of the same space. ``topics``: texts to whole numbers. ``products``: what is sold.
     """

@@ -17,15 +17,16 @@ Exposures = Literal["none", "counts", "pairs"]
 class PlatformRules:
     """What a platform allows, and how much it shows.
 
-    ``report_threshold``: reports from which a post carries a warning. ``self_votes``: whether one may like what one wrote oneself.
-    ``show_score``: one number, likes less dislikes, instead of both. ``comments_shown``: comments shown under a post in words, those
-    with the best score. ``groups_shown``: messages shown of each group one is in. ``found``: the most that a search finds.
-    ``trend_count``, ``trend_window``: so many most liked posts of that window. ``sign_up``: whether agents must sign up before anything
-    else. ``exposures``: what is kept of what feeds have shown: nothing, how often each post was shown (``views``), or also to whom
-    (``shown``).
+    ``report_threshold``: reports from which a post carries a warning; ``removal_threshold``: at which it is taken down, None for never.
+    ``self_votes``: whether one may like what one wrote oneself. ``show_score``: one number, likes less dislikes, instead of both.
+    ``comments_shown``: comments shown under a post in words, those with the best score. ``groups_shown``: messages shown of each group
+    one is in. ``found``: the most that a search finds. ``trend_count``, ``trend_window``: so many most liked posts of that window.
+    ``sign_up``: whether agents must sign up before anything else. ``exposures``: what is kept of what feeds have shown: nothing, how
+    often each post was shown (``views``), or also to whom (``shown``).
     """
 
     report_threshold: int = 2
+    removal_threshold: int | None = None
     self_votes: bool = True
     show_score: bool = False
     comments_shown: int = 3
@@ -43,6 +44,8 @@ class PlatformRules:
         for name in ("comments_shown", "groups_shown"):
             if getattr(self, name) < 0:
                 raise UsageError(f"PlatformRules: {name} is {getattr(self, name)}; it must be 0 or more")
+        if self.removal_threshold is not None and self.removal_threshold < 1:
+            raise UsageError(f"PlatformRules: removal_threshold is {self.removal_threshold}; it is a number of reports, 1 or more, or None")
         if self.exposures not in ("none", "counts", "pairs"):
             raise UsageError(f"PlatformRules: exposures is {self.exposures!r}; it is 'none', 'counts' or 'pairs'")
 
@@ -61,6 +64,10 @@ class PlatformWording(Wording):
         "votes": frozenset({"likes", "dislikes"}),
         "score": frozenset({"score"}),
         "warning": frozenset({"post", "reports"}),
+        "label": frozenset({"post", "label"}),
+        "user": frozenset({"name", "number", "followers"}),
+        "products": frozenset({"products"}),
+        "product": frozenset({"number", "product"}),
         "group": frozenset({"group"}),
         "group_message": frozenset({"group", "author", "number"}),
     }
@@ -80,5 +87,9 @@ class PlatformWording(Wording):
     votes: str = "$likes likes, $dislikes dislikes"
     score: str = "score $score"
     warning: str = "Warning: post $post was reported by $reports users."
+    label: str = "Post $post carries a notice: $label"
+    user: str = "$name is user $number, with $followers followers."
+    products: str = "On sale, by number: $products."
+    product: str = "$number $product"
     group: str = "You are in group $group, which is called:"
     group_message: str = "In group $group, $author (user $number) has written:"

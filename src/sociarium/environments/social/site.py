@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sociarium.environments.columnar import names_of
 from sociarium.environments.social.chains import grown
 from sociarium.environments.social.follows import Follows
+from sociarium.environments.social.moderation import Moderation
 from sociarium.environments.social.pairs import Pairs
 from sociarium.environments.social.posts import Kind, Posts
 from sociarium.environments.social.recommenders.recommender import Recommender, closed_up
 from sociarium.environments.social.rules import PlatformRules, PlatformWording
+from sociarium.environments.social.texts import Texts
 from sociarium.kernel.actions import ActionTable
 from sociarium.kernel.environment import AgentIds, Environment, Events, Groups, Outcome, State
 from sociarium.kernel.errors import UsageError
@@ -28,7 +31,7 @@ Vectors = Callable[[Sequence[str]], ArrayLike]  # texts -> (texts, dimensions)
 
 MOST = 2**31 - 1  # the highest number of a user or a post
 PAIRS = ("liked", "disliked", "shared", "reported", "muted", "shown", "members", "joined")
-USERS: Mapping[str, Any] = {"latest": np.int32, "banned": np.bool_, "registered": np.bool_}
+USERS: Mapping[str, Any] = {"latest": np.int32, "profile": np.int32, "banned": np.bool_, "registered": np.bool_, "violations": np.int32}
 
 
 class Site(Environment):
@@ -45,8 +48,14 @@ class Site(Environment):
     muted: Pairs  # (user, user)
     shown: Pairs  # (user, row): what feeds have shown, where the rules ask for it
     latest: NDArray[np.int32]  # the newest post or quote of each user, -1 where none
+    profile: NDArray[np.int32]  # where the name given at signing up stands in ``profiles``, the biography after it; -1 where none
     banned: Bools
     registered: Bools
+    violations: NDArray[np.int32]  # how often moderation has flagged each user
+    members: Pairs  # (group, user)
+    joined: Pairs  # (user, group)
+    talk: Posts  # what is said in groups; the parent is the group
+    sold: Ints  # units of each product
 
     def __init__(
         self,
@@ -59,6 +68,7 @@ class Site(Environment):
         vectors: Vectors | None = None,
         interests: ArrayLike | None = None,
         topics: Callable[[Sequence[str]], ArrayLike] | None = None,
+        moderation: Moderation | None = None,
     ) -> None:
         self.network = Network(follows.starts, follows.targets)
         self.recommender = recommender
@@ -67,6 +77,7 @@ class Site(Environment):
         self.products = tuple(products)
         self.vectors = vectors
         self.topics = topics
+        self.moderation = moderation
         self.interests = None if interests is None else np.asarray(interests, np.float32)
         self._recommender_state = recommender.state()
         self._known = 0  # rows there were as the turn began: nobody can act on what is made in the same turn
@@ -84,7 +95,10 @@ class Site(Environment):
         self.posts, self.follows = Posts(), Follows(self.network)
         for pairs in PAIRS:
             setattr(self, pairs, Pairs())
-        self.latest, self.banned, self.registered = np.empty(0, np.int32), np.empty(0, np.bool_), np.empty(0, np.bool_)
+        for column, dtype in USERS.items():
+            setattr(self, column, np.empty(0, dtype))
+        self.profiles, self.groups, self.talk = Texts(), Texts(), Posts()
+        self.sold = np.zeros(len(self.products), np.int64)
         self.views = np.zeros(0, np.int32)
         self.labels = [""]
         self.recommender.load(self._recommender_state)
@@ -97,8 +111,9 @@ class Site(Environment):
     def _grow(self, users: int) -> None:
         before, self.users = self.users, users
         self.follows.grow(users)
-        self.latest, self.banned = grown(self.latest, users, -1), grown(self.banned, users, False)
-        self.registered = grown(self.registered, users, not self.rules.sign_up)
+        fills: dict[str, Any] = {"latest": -1, "profile": -1, "registered": not self.rules.sign_up}
+        for column in USERS:
+            setattr(self, column, grown(getattr(self, column), users, fills.get(column, 0)))
         if self.interests is not None and before:
             self.interests = grown(self.interests, users, 0)
 
@@ -107,6 +122,12 @@ class Site(Environment):
         known = (users >= 0) & (users < self.users)
         inside = np.where(known, users, 0)
         return known & self.world.population.get(inside, "present") & self.registered[inside]
+
+    def names(self, users: Ints) -> list[str]:
+        """What users are called: by the name given at signing up, else as the population has it."""
+        own = self.profile[users]
+        known = names_of(self.world.population, users)
+        return [known[at] if number < 0 else self.profiles[number] for at, number in enumerate(own.tolist())]
 
     def showable(self, rows: Ints) -> Bools:
         """Whether these rows may stand in a feed: no comments, nothing removed, no repost of what was removed."""
@@ -140,6 +161,10 @@ class Site(Environment):
             "follows": self.follows.state(),
             "pairs": {name: getattr(self, name).state() for name in PAIRS},
             "users": {name: getattr(self, name)[: self.users].copy() for name in USERS},
+            "profiles": self.profiles.state(),
+            "groups": self.groups.state(),
+            "talk": self.talk.state(),
+            "sold": self.sold.copy(),
             "views": self.views[: len(self.posts)].copy(),
             "labels": list(self.labels),
             "interests": None if self.interests is None else self.interests[: self.users].copy(),
@@ -156,6 +181,10 @@ class Site(Environment):
         for name, dtype in USERS.items():
             setattr(self, name, np.array(state["users"][name], dtype))
         self.users = len(self.latest)
+        self.profiles.load(state["profiles"])
+        self.groups.load(state["groups"])
+        self.talk.load(state["talk"])
+        self.sold = np.array(state["sold"], np.int64)
         self.views = np.array(state["views"], np.int32)
         self.labels = [str(text) for text in state["labels"]]
         self.interests = None if state["interests"] is None else np.array(state["interests"], np.float32)

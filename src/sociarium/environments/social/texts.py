@@ -59,6 +59,22 @@ class Texts:
             values[place] = self[number] if number >= 0 else ""
         return values[which].reshape(np.shape(numbers))
 
+    def containing(self, words: str) -> Ints:
+        """Numbers of the texts in which these words stand, letters of the alphabet A to Z large or small; ascending."""
+        wanted = words.encode("utf-8", "replace").lower()
+        found: list[int] = []
+        data = self._bytes[: self._ends[self.size]].tobytes().lower()
+        at = data.find(wanted) if wanted else -1
+        while at >= 0:
+            number = int(np.searchsorted(self._ends[: self.size + 1], at, side="right")) - 1
+            end = int(self._ends[number + 1])
+            if at + len(wanted) <= end:
+                found.append(number)
+                at = data.find(wanted, end)  # on to the next text
+            else:
+                at = data.find(wanted, at + 1)  # it ran over into the next text
+        return np.array(found, np.int64)
+
     def state(self) -> dict[str, Any]:
         return {"bytes": self._bytes[: self._ends[self.size]].copy(), "ends": self._ends[: self.size + 1].copy()}
 

@@ -10,7 +10,7 @@ from sociarium.environments.social.pairs import Pairs
 from sociarium.environments.social.posting import COMMENT, POST
 from sociarium.environments.social.site import Sieve
 from sociarium.kernel.actions import ActionTable, Text, action
-from sociarium.kernel.environment import Outcome
+from sociarium.kernel.environment import Events, Outcome
 from sociarium.kernel.turn import Observations, Turn
 
 Ints = NDArray[np.int64]
@@ -68,7 +68,7 @@ class Voting(Checks):
         self.need_comment(sieve)
         return self._undo(sieve, "comment", "comment_undisliked", self.disliked, self.posts.dislikes, "you had not disliked it")
 
-    @action("Report a post to those who run the platform.", post=POST, reason=Text(longest=500, doc="what is wrong with it"))
+    @action("Report a post to those who run the platform.", post=POST, reason=Text(longest=500, doc="what is wrong with it", private=True))
     def report_post(self, turn: Turn, seen: Observations, table: ActionTable) -> Outcome:
         sieve = self.enter("report_post", table)
         self.need_post(sieve)
@@ -76,7 +76,11 @@ class Voting(Checks):
         sieve.drop_kept(~self.reported.add(sieve.agents, rows), "you have reported it already")
         rows = self.posts.content(sieve.column("post"))
         np.add.at(self.posts.reports, rows, 1)
-        return sieve.done("reported", sieve.agents, post=rows, author=self.authors(rows), reason=sieve.column("reason"))
+        if self.rules.removal_threshold is not None:
+            self.posts.removed[rows[self.posts.reports[rows] >= self.rules.removal_threshold]] = True
+        told = {"post": rows, "author": self.authors(rows), "reason": sieve.column("reason")}
+        events = Events("reported", sieve.agents, told, "own", private=frozenset({"reason"}))
+        return sieve.outcome.add(Outcome([events]))
 
     def _vote(self, sieve: Sieve, argument: str, kind: str, votes: Pairs, counts: Counts, again: str) -> Outcome:
         rows = self.posts.content(sieve.column(argument))

@@ -15,9 +15,9 @@ from sociarium.kernel.errors import Interrupted, UsageError
 from sociarium.kernel.units import HOUR
 from sociarium.lab import running
 from sociarium.lab.claims import checks_of, match_checks
-from sociarium.minds.diary import ABLATIONS, Diary
+from sociarium.minds.diary import Diary
 from sociarium.minds.habits import Habit, Habits
-from sociarium.minds.language.retrieval import Kind
+from sociarium.minds.language.retrieval import ABLATIONS, Kind
 from sociarium.scenarios import catalogue
 from sociarium.scenarios.generative_agents import claims, people
 from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
@@ -140,7 +140,7 @@ def test_a_diary_gives_back_what_fits_best_and_of_equals_the_newer():
     diary = Diary()
     for tick, text in enumerate(["I saw Ada, who was reading", "I saw Bob, who was singing", "I saw Ada, who was reading"]):
         diary.note(0, Kind.EVENT, text, 3.0, time=tick, tick=tick)
-    diary.note(0, Kind.ACTION, "My plan for 07:00 is singing", 3.0, time=3, tick=3)
+    diary.note(0, Kind.PLAN, "My plan for 07:00 is singing", 3.0, time=3, tick=3)
     assert diary.recall(0, "I saw whom, who was singing?", 9) == ["I saw Bob, who was singing"]
     assert diary.recall(0, "plan for 07:00", 9) == ["My plan for 07:00 is singing"]
     assert diary.recall(0, "plan for 07:00", 9, kinds=ABLATIONS["no reflection, no planning"]) != ["My plan for 07:00 is singing"]

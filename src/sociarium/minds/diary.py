@@ -1,6 +1,6 @@
 """A memory for minds that are rules: what was seen, said, meant and concluded, as nodes of the same stream that language minds have.
 
-Kinds: EVENT, what one saw; CHAT, what one heard said; ACTION, what one means to do (a plan); THOUGHT, what one concluded (a reflection).
+Kinds: EVENT, what one saw; CHAT, what one heard said; PLAN, what one means to do; THOUGHT, what one concluded (a reflection).
 """
 
 from __future__ import annotations
@@ -18,14 +18,6 @@ from sociarium.models.backends.embed import HashingEmbedder
 
 # By relevance; of equals, the newer. Nothing is scaled by the other candidates, so what is left out changes no order among the rest.
 ANSWERS = Retrieval(1e-4, 0.0, 1.0, 0.995, "hours", "created", 0, "none", frozenset())
-
-EVERYTHING = (Kind.EVENT, Kind.CHAT, Kind.ACTION, Kind.THOUGHT)
-ABLATIONS: Mapping[str, tuple[Kind, ...]] = {  # what an interviewed agent may remember, by condition (Park et al. 2023, section 6)
-    "full": EVERYTHING,
-    "no reflection": (Kind.EVENT, Kind.CHAT, Kind.ACTION),
-    "no reflection, no planning": (Kind.EVENT, Kind.CHAT),
-    "no memory": (),
-}
 
 
 class Diary:
@@ -47,7 +39,7 @@ class Diary:
         self.felt[agent] = 0.0 if due else felt
         return due
 
-    def recall(self, agent: int, query: str, now: int, top: int = 1, kinds: Iterable[Kind] = EVERYTHING) -> list[str]:
+    def recall(self, agent: int, query: str, now: int, top: int = 1, kinds: Iterable[Kind] = tuple(Kind)) -> list[str]:
         """The texts that come to mind, the best first. Reading changes nothing: an interview may do it."""
         stream = self.stream
         rows = stream.of(agent)

@@ -24,9 +24,9 @@ from sociarium.kernel.turn import Observations, Turn
 from sociarium.kernel.units import DAY, MINUTE
 from sociarium.kernel.world import World
 from sociarium.minds.agenda import Agenda, Entry
-from sociarium.minds.diary import ABLATIONS, Diary
+from sociarium.minds.diary import Diary
 from sociarium.minds.gossip import Gossip
-from sociarium.minds.language.retrieval import Kind
+from sociarium.minds.language.retrieval import ABLATIONS, Kind
 
 MINUTES = 1440
 JITTER = 8  # minutes by which a habit begins earlier or later, at most
@@ -60,16 +60,11 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """``sociability``: chance to begin a talk with one who comes into sight. ``condition``: what is remembered in interviews, of
-    ``ABLATIONS``. ``lies``: says yes to whatever it is asked whether it knows it."""
+    """``sociability``: chance to begin a talk with one who comes into sight. ``lies``: says yes to whatever it is asked whether it
+    knows it."""
 
     sociability: float = 0.25
-    condition: str = "full"
     lies: bool = False
-
-    def __post_init__(self) -> None:
-        if self.condition not in ABLATIONS:
-            raise UsageError(f"there is no condition {self.condition!r}; there are {', '.join(ABLATIONS)}")
 
 
 class Habits(Mind):
@@ -197,7 +192,7 @@ class Habits(Mind):
                 hour, minute = divmod(begins[at], 60)
                 where = self.town.map.address(habit.place)
                 text = f"My plan for {hour:02d}:{minute:02d} is {habit.activity}, at {where}"
-                self._note(agent, Kind.ACTION, text, 5.0, time, self.world.clock.tick)
+                self._note(agent, Kind.PLAN, text, 5.0, time, self.world.clock.tick)
         return self.agendas[agent]
 
     def planned(self, agent: int, time: int) -> list[tuple[str, str]]:
@@ -239,14 +234,14 @@ class Habits(Mind):
                 self.diary.note(agent, Kind.THOUGHT, text, 6.0, time=time, tick=tick)
 
     def _answers(self, turn: Turn, seen: Observations) -> Actions:
-        """The text of the one node that comes to mind, or nothing; a liar says yes."""
+        """The text of the one node that comes to mind under the interview's condition, or nothing; a liar says yes."""
         texts: Any = np.empty(len(turn.agents), object)
-        kinds = ABLATIONS[self.manner.condition]
         asked = seen["interview"]
         for row, agent in enumerate(turn.agents.tolist()):
             if self.manner.lies and str(asked["category"][row]).startswith("awareness"):
                 texts[row] = "Yes, I know."
                 continue
+            kinds = ABLATIONS[str(asked["condition"][row]) or "full"]
             found = self.diary.recall(agent, str(asked["question"][row]), turn.time, 1, kinds)
             texts[row] = found[0] if found else "I do not know."
         return Actions().add(turn, "answer", turn.agents, text=texts)

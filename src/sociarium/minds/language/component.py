@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sociarium.kernel.content import Content
 from sociarium.kernel.environment import News
 from sociarium.kernel.outcomes import Status
+from sociarium.minds.language.retrieval import Kind
 
 if TYPE_CHECKING:
     from sociarium.minds.language.asking import Asking
@@ -22,10 +23,12 @@ AgentIds = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """What a question is about: memories are sought by ``queries`` (the best match counts), at most ``top`` of them."""
+    """What a question is about: memories are sought by ``queries`` (the best match counts), at most ``top`` of them. ``kinds``: the only
+    ones that come to mind (what one is left with where part of the memory is taken away); None: all that the memory's rule shows."""
 
     queries: tuple[str, ...] = ()
     top: int = 10
+    kinds: frozenset[Kind] | None = None
 
 
 @dataclass(slots=True)

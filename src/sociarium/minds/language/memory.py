@@ -92,6 +92,8 @@ class Memory(Component):
         """Rows that come to mind, oldest first; with several queries, each memory counts by its best match."""
         rows = self.live(asking)
         rows = rows[~np.isin(self.stream["kind"][rows], [int(kind) for kind in self.rule.hidden])]
+        if focus.kinds is not None:
+            rows = rows[np.isin(self.stream["kind"][rows], [int(kind) for kind in focus.kinds])]
         if not len(rows) or focus.top < 1:
             return rows[:0]
         ask = Ask(rows, focus.queries, asking.turn.time, focus.top)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sociarium.kernel.content import Content
 from sociarium.kernel.errors import UsageError
-from sociarium.kernel.units import DAY
+from sociarium.kernel.units import DAY, MINUTE
 from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import Component, Focus
 from sociarium.minds.language.memory import Memory
@@ -62,22 +62,34 @@ class Thinker(Component):
             return None
         return next(iter(reply.fields.values()))
 
-    def think_that(self, asking: Asking, thought: Any, importance: float | None = None, evidence: Ints | None = None) -> int:
-        """Remember the agent's own words as a thought, drawn from ``evidence``; its row, -1 where there is none."""
+    def think_that(
+        self, asking: Asking, thought: Any, importance: float | None = None, evidence: Ints | None = None, kind: Kind = Kind.THOUGHT
+    ) -> int:
+        """Remember the agent's own words as a thought (or a plan), drawn from ``evidence``; its row, -1 where there is none."""
         if not isinstance(thought, str) or not thought.strip():
             return -1
         until = NEVER if self.days is None else asking.turn.time + round(self.days * DAY)
-        thought = Remembered(Kind.THOUGHT, thought.strip(), importance, until_time=until, author=asking.agent)
+        thought = Remembered(kind, thought.strip(), importance, until_time=until, author=asking.agent)
         return self.memory.remember(asking, thought, evidence)
 
 
 class Importance(Thinker):
-    """Asks a score from 1 to 10 for each memory of the agent that has none. It comes before what retrieves."""
+    """Asks a score from 1 to 10 for each memory of the agent that has none. It comes before what retrieves.
 
-    def __init__(self, *, name: str = "importance", prompt: str = "importance", alike: bool = False, **settings: Any) -> None:
+    ``together``: memories that one question asks about. Where that is more than one, memories wait until there are so many, or until
+    the oldest has waited for ``patience`` minutes. What a reply gives no score for keeps the memory's own stand-in, and is not asked
+    about again. ``alike``: a text that this agent has had a score for is worth the same again.
+    """
+
+    def __init__(
+        self, *, name: str = "importance", prompt: str = "importance", several: str = "importances", alike: bool = False,
+        together: int = 1, patience: float = 60.0, **settings: Any,
+    ) -> None:  # fmt: skip
         super().__init__(name=name, **settings)
-        self.prompt = prompt
-        self.alike = alike
+        if together < 1 or patience < 0:
+            raise UsageError(f"Importance: together is 1 or more and patience 0 or more, not {together} and {patience}")
+        self.prompt, self.several, self.alike, self.together = prompt, several, alike, together
+        self.patience = round(patience * MINUTE)
 
     async def think(self, asking: Asking) -> None:
         if not self.due(asking):
@@ -85,35 +97,49 @@ class Importance(Thinker):
         await self.score(asking)
 
     async def score(self, asking: Asking) -> None:
-        """Ask for all scores that are missing, at once. A text that this agent has had a score for is worth the same again."""
-        memory, prompt = self.memory, self.mind.prompts[self.prompt]
-        rows = self._unlike(memory.unscored_rows(asking), asking)
-        if not len(rows):
+        """Ask for all scores that are missing and due, at once."""
+        rows = self._unlike(self.memory.unscored_rows(asking), asking)
+        if not len(rows) or (len(rows) < self.together and asking.turn.time - int(self.memory.stream["time"][rows[0]]) < self.patience):
             return
+        parts = [rows[at : at + self.together] for at in range(0, len(rows), self.together)]
         head = await asking.context(Focus(top=0), self.uses)
-        asked = [(*head, *prompt.render(memory=memory.shown(rows[at : at + 1]))) for at in range(len(rows))]
-        requests = [asking.request(blocks, schema=prompt.reply, sampling=self.sampling) for blocks in asked]
-        for row, reply in zip(rows, await asking.send_all(self.name, requests), strict=True):
-            score = reply.fields.get("importance")
-            if isinstance(score, int) and not isinstance(score, bool) and 1 <= score <= 10:
-                memory.stream.set("importance", row, score)
-            else:
+        requests = [asking.request((*head, *blocks), schema=schema, sampling=self.sampling) for blocks, schema in map(self._asked, parts)]
+        for part, reply in zip(parts, await asking.send_all(self.name, requests), strict=True):
+            value = next(iter(reply.fields.values()), None)
+            given = cast("list[Any]", value) if isinstance(value, list) else [value]
+            scores = [float(one) for one in given if isinstance(one, int) and not isinstance(one, bool) and 1 <= one <= 10]
+            if len(scores) != len(part) or len(given) != len(part):
                 asking.trouble(reply, self.name)
+                scores = [self.memory.unscored] * len(part)
+            for row, score in zip(part, scores, strict=True):
+                self.memory.stream.set("importance", row, score)
+
+    def _asked(self, rows: Ints) -> tuple[Content, Any]:
+        """The question about one memory, or about several with a schema of as many numbers."""
+        if self.together == 1:
+            prompt = self.mind.prompts[self.prompt]
+            return prompt.render(memory=self.memory.shown(rows)), prompt.reply
+        number = {"type": "integer", "minimum": 1, "maximum": 10}
+        numbers = {"type": "array", "items": number, "minItems": len(rows), "maxItems": len(rows)}
+        schema = {"type": "object", "properties": {"importances": numbers}, "required": ["importances"], "additionalProperties": False}
+        return self.mind.prompts[self.several].render(memories=self.memory.shown(rows, numbered=True), count=len(rows)), schema
 
     def _unlike(self, rows: Ints, asking: Asking) -> Ints:
-        """Rows to ask about: those with a text of which the agent has no score yet, where ``alike`` lets scores be taken again."""
+        """Rows to ask about: those with a text of which the agent has no score yet, each text once, where ``alike`` lets scores be taken
+        again."""
         if not self.alike or not len(rows):
             return rows
         stream, known = self.memory.stream, self.memory.live(asking)
         scored = known[~np.isnan(stream["importance"][known])]
         worth = dict(zip(stream["text"][scored], stream["importance"][scored].tolist(), strict=True))
-        left: list[int] = []
+        left: dict[str, int] = {}
         for row in rows.tolist():
-            if (score := worth.get(stream["text"][row])) is None:
-                left.append(row)
+            text = str(stream["text"][row])
+            if (score := worth.get(text)) is None:
+                left.setdefault(text, row)
             else:
                 stream.set("importance", np.array([row]), score)
-        return np.array(left, np.int64)
+        return np.array(list(left.values()), np.int64)
 
 
 class Reflect(Thinker):

@@ -7,6 +7,7 @@ a fixed order over that row alone, so a result does not depend on who else asks 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
@@ -26,12 +27,21 @@ HIGHEST = 10.0  # importance is asked on a scale of 1 to 10
 
 
 class Kind(IntEnum):
-    """What a memory is."""
+    """What a memory is: something perceived, something concluded, something done, words of a talk, something meant to be done."""
 
     EVENT = 0
     THOUGHT = 1
     ACTION = 2
     CHAT = 3
+    PLAN = 4
+
+
+ABLATIONS: Mapping[str, frozenset[Kind]] = {  # what one who is interviewed may remember, by condition (Park et al. 2023, section 6)
+    "full": frozenset(Kind),
+    "no reflection": frozenset({Kind.EVENT, Kind.CHAT, Kind.ACTION, Kind.PLAN}),
+    "no reflection, no planning": frozenset({Kind.EVENT, Kind.CHAT, Kind.ACTION}),
+    "no memory": frozenset(),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from sociarium.environments.town.building import TownPlan
 from sociarium.environments.town.map import TownMap
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.population import Column, Population, Visibility
+from sociarium.minds.agenda import DAY as MINUTES
+from sociarium.minds.agenda import Agenda, Entry
 from sociarium.minds.gossip import Sayings
 from sociarium.minds.habits import Habit
 from sociarium.populations import gss
@@ -24,7 +26,7 @@ from sociarium.populations import gss
 HERE = Path(__file__).parent
 KIND = "resident"
 LINE = re.compile(r"(\d\d):(\d\d) (.+?) @ ([^()]+?)( \(free\))?")
-TEXTS = ("innate", "learned", "currently", "lifestyle", "living_area", "daily", "relationships")
+TEXTS = ("innate", "learned", "currently", "lifestyle", "living_area", "requirement", "relationships")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Resident:
     learned: str
     currently: str
     lifestyle: str
-    daily: str
+    requirement: str
     knows: Mapping[str, str]
     day: tuple[str, ...]
     told: tuple[str, ...] = ()
@@ -54,6 +56,13 @@ class Resident:
             place = bed if where == "bed" else town.find(f"{self.home}{where.removeprefix('home')}" if where.startswith("home") else where)
             found.append(Habit(60 * int(hour) + int(minute), activity, place, activity == "sleeping", bool(free)))
         return found
+
+    def agenda(self, town: TownMap, bed: int) -> Agenda:
+        """The written day as an agenda, its times as written."""
+        habits = self.habits(town, bed)
+        ends = [*(habit.minute for habit in habits[1:]), MINUTES]
+        lasting = [(habit, end - habit.minute) for habit, end in zip(habits, ends, strict=True)]
+        return Agenda(Entry(h.activity, minutes, at, h.place, h.asleep) for at, (h, minutes) in enumerate(lasting))
 
 
 @cache
@@ -100,7 +109,9 @@ def surveyed(path: Path, count: int, seed: int) -> list[Resident]:
         base = written()[len(found)]
         facts_of = "; ".join(f"{label}: {value}" for label, value in person.facts.items())
         found.append(
-            Resident(person.name, person.age or base.age, base.home, "", facts_of, "", base.lifestyle, base.daily, {}, base.day, base.told)
+            Resident(
+                person.name, person.age or base.age, base.home, "", facts_of, "", base.lifestyle, base.requirement, {}, base.day, base.told
+            )
         )
     if len(found) < count:
         raise UsageError(f"{path} has only {len(found)} people with different names among {len(chosen)} drawn; {count} are needed")
@@ -126,7 +137,7 @@ def population(town: TownMap, people: Sequence[Resident], towns: int) -> Populat
     ]  # fmt: skip
     made = Population()
     made.declare(KIND, columns)
-    values: dict[str, Any] = {name: _texts([getattr(one, name) for one in people], towns) for name in ("name", *TEXTS[:4], "daily")}
+    values: dict[str, Any] = {name: _texts([getattr(one, name) for one in people], towns) for name in ("name", *TEXTS[:4], "requirement")}
     values["living_area"] = _texts([one.home for one in people], towns)
     values["relationships"] = _texts([", ".join(f"{who} ({what})" for who, what in one.knows.items()) for one in people], towns)
     values["age"] = np.tile([one.age for one in people], towns)

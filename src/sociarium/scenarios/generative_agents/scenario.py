@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +14,7 @@ from sociarium.environments.conversation.grapevine import Grapevine
 from sociarium.environments.town.rules import TownRules
 from sociarium.environments.town.town import Town
 from sociarium.kernel.errors import UsageError
+from sociarium.kernel.mind import Mind
 from sociarium.kernel.schedule import Calendar
 from sociarium.kernel.simulation import Simulation
 from sociarium.kernel.turn import Phase, TurnKind
@@ -21,10 +23,12 @@ from sociarium.lab.scenario import Scenario
 from sociarium.minds.diary import Diary
 from sociarium.minds.gossip import Gossip
 from sociarium.minds.habits import Appointment, Habits, Manner
-from sociarium.scenarios.generative_agents import people
+from sociarium.minds.language.retrieval import ABLATIONS
+from sociarium.minds.language.town.residents import Part
+from sociarium.scenarios.generative_agents import areas, people
 from sociarium.scenarios.generative_agents.attendance import Attendance
 from sociarium.scenarios.generative_agents.questions import TownInterview
-from sociarium.scenarios.generative_agents.thinking import speaking
+from sociarium.scenarios.generative_agents.thinking import minded, planned_by
 
 PARTY = (24 + 17, 24 + 19)  # hours since the midnight before 13 February: the 14th, from five to seven
 STEPS_AN_HOUR = 360
@@ -35,6 +39,7 @@ class GenerativeAgents(Scenario):
 
     slug: ClassVar[str] = "generative-agents"
     title: ClassVar[str] = "Generative agents in a town"
+    first_day: ClassVar[date] = date(2023, 2, 13)
     progress: ClassVar[tuple[str, ...]] = ("town.met", "chats.said", "grapevine.learned")
     headline: ClassVar[tuple[str, ...]] = (
         "grapevine.party", "grapevine.candidacy", "town.density", "town.talks", "town.asleep", "attendance.came",
@@ -57,13 +62,21 @@ class GenerativeAgents(Scenario):
     interview_hours: float = Field(
         0, ge=0, description="hours between interviews, each a probe that changes nothing; 0: none", json_schema_extra={"unit": "hours"}
     )
-    condition: Literal["full", "no reflection", "no reflection, no planning", "no memory"] = Field(
-        "full", description="what is remembered in interviews; the run itself is the same"
+    interview: Literal["probes", "areas"] = Field("probes", description="questions with known answers, or the paper's five areas")
+    condition: Literal["full", "no reflection", "no reflection, no planning", "no memory", "each"] = Field(
+        "full", description="what is remembered in interviews; the run itself is the same. each: all four, from the same memory"
     )
     lies: bool = Field(False, description="without a model: everybody says in interviews that they know the news")
 
+    pace: Literal["paper", "released", "choices", "talks"] = Field(
+        "paper", description="with a model: as the paper thinks, as its code does, in choices for small models; talks: the rest by habit"
+    )
+    without: list[Part] = Field(default_factory=list[Part], description="with a model: parts of the mind that are left out")
     rounds: int = Field(8, ge=1, le=100, description="with a model: utterances of each in one talk, at most (8 in the released code)")
     answer_tokens: int = Field(160, ge=8, le=32_768, description="with a model: longest utterance", json_schema_extra={"unit": "tokens"})
+    thought_tokens: int = Field(
+        700, ge=8, le=32_768, description="with a model: longest plan or other thought", json_schema_extra={"unit": "tokens"}
+    )
     utterance: int = Field(400, ge=20, le=1000, description="longest utterance", json_schema_extra={"unit": "characters"})
     memories: int = Field(15, ge=0, le=1000, description="with a model: memories that come to mind for an utterance, at most")
     temperature: float = Field(0.7, ge=0, le=2, description="of the language model")
@@ -83,13 +96,15 @@ class GenerativeAgents(Scenario):
         grapevine = Grapevine(people.facts(), chats, first)
         place = Town(town, self.rules(), chats=chats)
         habits = self.habits(residents)
+        mind: Mind = habits if self.model is None else minded(self, residents, habits)
+        conditions = tuple(ABLATIONS) if self.condition == "each" else (self.condition,)
+        portraits = areas.portraits(residents) if self.interview == "areas" else ()
         environments = [
             chats, place, grapevine, Attendance(place, grapevine, 0, town.find("Lantern Café/café"), *(h * HOUR for h in PARTY)),
-            TownInterview(place, grapevine, habits.planned),
+            TownInterview(place, grapevine, planned_by(mind, habits), portraits=portraits, conditions=conditions),
         ]  # fmt: skip
         schedule = Calendar(self.phases(), step=10 * SECOND, duration=seconds(self.hours * 3600), start=seconds(self.start * 3600))
-        minds = [habits if self.model is None else speaking(self, habits)]
-        return Simulation(people.population(town, residents, self.towns), environments, minds, schedule, seed=seed)
+        return Simulation(people.population(town, residents, self.towns), environments, [mind], schedule, seed=seed)
 
     def cast(self, seed: int) -> list[people.Resident]:
         """Who lives here."""
@@ -101,11 +116,17 @@ class GenerativeAgents(Scenario):
 
     def rules(self) -> TownRules:
         cooldown = 10 * self.cooldown  # seconds
-        return TownRules(self.vision, self.attention, self.retention, cooldown=cooldown, wander=10, track=1)
+        return TownRules(self.vision, self.attention, self.retention, cooldown=cooldown, wander=10, track=1, acquainted=self.thinks)
+
+    @property
+    def thinks(self) -> bool:
+        """Whether a model does more than talk: then residents know the places of their town, and choose among them."""
+        return self.model is not None and self.pace != "talks"
 
     def phases(self) -> tuple[Phase, ...]:
         live = Phase("live", "town", shows=("grapevine",))
-        talk = Phase("talk", "chats", shows=("town", "grapevine"), offers=("chats.say",))
+        leave = () if self.model is None else ("chats.leave",)  # for one whose model says nothing
+        talk = Phase("talk", "chats", shows=("town", "grapevine"), offers=("chats.say", *leave))
         if not self.interview_hours:
             return (live, talk)
         every = max(1, round(self.interview_hours * STEPS_AN_HOUR))
@@ -122,7 +143,7 @@ class GenerativeAgents(Scenario):
         return Habits(
             days,
             Gossip(people.facts(), self.pass_chance, people.sayings()),
-            Manner(self.sociability, self.condition, self.lies),
+            Manner(self.sociability, self.lies),
             appointments=[party],
             hosts=hosts,
             diary=Diary(self.reflection),

@@ -1,43 +1,116 @@
-"""Residents with a language model: it says what they say in talks and interviews; where they go is theirs by habit."""
+"""How residents with a language model think: all of it, at one of several paces, or what they say only."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sociarium.kernel.mind import Mind
+from sociarium.minds.agenda import Agenda
 from sociarium.minds.habits import Habits
-from sociarium.minds.language import prompts
-from sociarium.minds.language.act import Act, ActRules
-from sociarium.minds.language.component import Focus
+from sociarium.minds.language import town as town_minds
 from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.mind import LanguageMind
 from sociarium.minds.language.news import NewsRules
-from sociarium.minds.language.persona import Persona, Rules
+from sociarium.minds.language.persona import Rules
 from sociarium.minds.language.retrieval import GENERATIVE_AGENTS, GENERATIVE_AGENTS_RELEASED
+from sociarium.minds.language.town.dayplan import DayPlan
+from sociarium.minds.language.town.days import PlanRules, Quirks
+from sociarium.minds.language.town.identity import Identity
+from sociarium.minds.language.town.interviewed import AnswerRules, Interviewed
+from sociarium.minds.language.town.react import ReactRules
+from sociarium.minds.language.town.residents import BY_KIND, ReflectionRules, Residents, components
+from sociarium.minds.language.town.talk import Talk, TalkRules
 from sociarium.minds.phased import PhasedMind
 from sociarium.models.backends.embed import HashingEmbedder, WordLlamaEmbedder
 from sociarium.models.request import Sampling
 
 if TYPE_CHECKING:
+    from sociarium.scenarios.generative_agents.people import Resident
     from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
 
 HERE = Path(__file__).parent
 
+PACES: Mapping[str, Residents] = {
+    "paper": Residents(together=10, at_once=True, closeness=False),
+    "released": Residents(
+        plan=PlanRules("each", quirks=Quirks("Mara Lindqvist", sleepless_retry=True, stale_daily=True)),
+        react=ReactRules(separate=True, things=True), talk=TalkRules(relation="each"), closeness=False,
+    ),
+    "choices": Residents(
+        importance=BY_KIND, style="choose", plan=PlanRules("items", steps=False, top=8), talk=TalkRules(3, 2, 4, 200, "kept", "text", 4),
+        after=("talk_summary",), acquaintance=5, reflection=ReflectionRules(recent=12, questions=1, top=6, insights=2),
+        answers=AnswerRules(3, 200, "text"),
+    ),
+}  # fmt: skip
+"""``paper``: as the paper says, with several memories scored and all thoughts after a talk had in one question. ``released``: one question
+each, and the quirks of the released code. ``choices``: for small models: what can be listed is weighed, talks are plain text."""
 
-def speaking(scenario: GenerativeAgents, habits: Habits) -> Mind:
-    """Habits on the way, the model in talks and interviews."""
-    rule = GENERATIVE_AGENTS if scenario.retrieval == "paper" else GENERATIVE_AGENTS_RELEASED
-    embedder = HashingEmbedder() if scenario.embedder == "hashing" else WordLlamaEmbedder()
+
+def minded(scenario: GenerativeAgents, residents: list[Resident], habits: Habits) -> Mind:
+    """The mind of all residents. At the pace ``talks`` they walk by habit, and the model speaks for them only."""
+    prompts = town_minds.prompts(HERE / "prompts")
+    if scenario.pace != "talks":
+        parts = components(manner(scenario, written_days(scenario, residents)))
+        return LanguageMind([Rules("town_rules"), *parts], prompts, sampling=Sampling(scenario.temperature, 1.0, scenario.thought_tokens))
     sampling = Sampling(scenario.temperature, 1.0, scenario.answer_tokens)
-    say = ActRules("schema", "say", actions=("chats.say",), focus=Focus(top=scenario.memories), spoken=2, sampling=sampling)
-    answer = ActRules("schema", "answer", actions=("interview.answer",), focus=Focus(top=scenario.memories), sampling=sampling)
-    components = [
-        Rules("town_rules"),
-        Persona("resident"),
-        Memory(NewsRules.load(HERE / "news.yaml"), embedder=embedder, importance=4.0, rule=rule),
-        Act(say, name="say"),
-        Act(answer, name="answer"),
-    ]
-    mind = LanguageMind(components, prompts(HERE / "prompts"), sampling=sampling)
+    talk = TalkRules(scenario.memories, longest=scenario.utterance)
+    answers = AnswerRules(scenario.memories, scenario.utterance)
+    memory = Memory(NewsRules.load(HERE / "news.yaml"), embedder=_embedder(scenario), importance=4.0, rule=_retrieval(scenario))
+    mind = LanguageMind([Rules("town_rules"), Identity("resident"), memory, Talk(talk), Interviewed(answers)], prompts, sampling=sampling)
     return PhasedMind({"chats": mind, "interview": mind}, other=habits)
+
+
+def manner(scenario: GenerativeAgents, days: Callable[[int, int], Agenda]) -> Residents:
+    """The pace, with what the user set apart from it."""
+    pace = PACES[scenario.pace]
+    words: dict[str, Any] = {"longest": min(scenario.utterance, pace.talk.longest)}
+    if pace.talk.form == "schema":
+        words["top"] = scenario.memories
+    return replace(
+        pace,
+        embedder=_embedder(scenario),
+        retrieval=_retrieval(scenario),
+        reflection=replace(pace.reflection, trigger=scenario.reflection),
+        react=replace(pace.react, cooldown=10.0 * scenario.cooldown),
+        plan=replace(pace.plan, first=scenario.first_day),
+        talk=replace(pace.talk, **words),
+        talk_sampling=Sampling(scenario.temperature, 1.0, scenario.answer_tokens),
+        habits=days if "planning" in scenario.without else None,
+        stand_in=days,
+        identity="resident",
+        without=frozenset(scenario.without),
+    )
+
+
+def written_days(scenario: GenerativeAgents, residents: list[Resident]) -> Callable[[int, int], Agenda]:
+    """The days that were written for the residents, by agent."""
+    from sociarium.scenarios.generative_agents import people
+
+    town = people.town_map()
+    beds = people.beds(town, residents)
+    return lambda agent, _: residents[agent % len(residents)].agenda(town, beds[agent % len(residents)])
+
+
+def planned_by(mind: Mind, habits: Habits) -> Callable[[int, int], list[tuple[str, str]]]:
+    """What one means to do, as (clock, activity): by the plan of a mind that plans, else by habit."""
+    plans = [part for part in mind.components if isinstance(part, DayPlan)] if isinstance(mind, LanguageMind) else []
+    if not plans:
+        return habits.planned
+
+    def planned(agent: int, time: int) -> list[tuple[str, str]]:
+        day = plans[0].today(agent, time)
+        return [] if day is None else [(f"{hour:02d}:00", activity) for hour, activity in day.items]
+
+    return planned
+
+
+def _retrieval(scenario: GenerativeAgents) -> Any:
+    rule = GENERATIVE_AGENTS if scenario.retrieval == "paper" and scenario.pace != "released" else GENERATIVE_AGENTS_RELEASED
+    return rule if scenario.pace in ("paper", "released") else replace(rule, hidden=frozenset())
+
+
+def _embedder(scenario: GenerativeAgents) -> HashingEmbedder | WordLlamaEmbedder:
+    return HashingEmbedder() if scenario.embedder == "hashing" else WordLlamaEmbedder()

@@ -24,11 +24,12 @@ from sociarium.minds.language.town.days import Day, PlanRules, Quirks, agenda_of
 from sociarium.minds.language.town.live import Live
 from sociarium.minds.language.town.perceive import Sight
 from sociarium.minds.language.town.react import ReactRules
-from sociarium.minds.language.town.residents import Residents
+from sociarium.minds.language.town.residents import ReflectionRules, Residents
 from sociarium.minds.language.town.talk import TalkRules, spoken
 from sociarium.models.backends.scripted import ScriptedBackend
 from sociarium.models.request import Reply, Sampling
 
+NEVER = ReflectionRules(0)
 HOURS = ["sleeping"] * 7 + ["breakfast"] + ["working"] * 4 + ["lunch"] + ["working"] * 4 + ["reading"] * 5 + ["sleeping"] * 2
 
 
@@ -76,7 +77,7 @@ def test_days_have_dates():
 def planned(plan, script, *, start=0.0, hours=0.1, temperature=0.0, size=1, **how):
     """The run of a resident who has just made a plan."""
     simulation = village(
-        Residents(embedder=EMBEDDER, importance=BY_KIND, trigger=0, plan=plan, **how),
+        Residents(embedder=EMBEDDER, importance=BY_KIND, reflection=NEVER, plan=plan, **how),
         hours=hours,
         start=start,
         size=size,
@@ -144,7 +145,7 @@ def test_one_chooses_sector_arena_and_object_among_what_one_knows_and_goes_there
             request, draw
         )
 
-    how = Residents(embedder=EMBEDDER, importance=BY_KIND, trigger=0, style=style, plan=PlanRules("items", steps=False))
+    how = Residents(embedder=EMBEDDER, importance=BY_KIND, reflection=NEVER, style=style, plan=PlanRules("items", steps=False))
     rules = TownRules(speed=6, acquainted=True)
     simulation = village(how, hours=5, start=11, size=1, backend=ScriptedBackend(script), rules=rules)
     assert simulation.world["town"].known(np.array([0])).all()
@@ -198,7 +199,13 @@ def test_what_may_be_done_about_a_sight():
 def test_nobody_is_heeded_by_the_heedless_and_all_by_the_heedful():
     counts = {}
     for heed in (0.0, 1.0):
-        how = Residents(embedder=EMBEDDER, importance=BY_KIND, trigger=0, plan=PlanRules("items", steps=False), react=ReactRules(heed=heed))
+        how = Residents(
+            embedder=EMBEDDER,
+            importance=BY_KIND,
+            reflection=NEVER,
+            plan=PlanRules("items", steps=False),
+            react=ReactRules(heed=heed),
+        )
         simulation = village(how, hours=3, start=7)
         played(simulation)
         counts[heed] = simulation.journal.labels().get("react", 0)
@@ -210,7 +217,7 @@ def test_the_sentence_on_the_other_is_asked_for_as_often_as_the_rules_say():
     asked = {}
     for relation in ("each", "once", "kept"):
         how = Residents(
-            embedder=EMBEDDER, importance=BY_KIND, trigger=0, closeness=False, after=(), talk=TalkRules(relation=relation),
+            embedder=EMBEDDER, importance=BY_KIND, reflection=NEVER, closeness=False, after=(), talk=TalkRules(relation=relation),
             plan=PlanRules("items", steps=False),
         )  # fmt: skip
         simulation = village(how, hours=3, start=7, backend=ScriptedBackend(script), rounds=3)
@@ -237,7 +244,11 @@ def test_a_model_too_small_for_a_schema_says_a_paragraph_and_the_talk_ends_by_th
         return answering()(request, draw) if request.schema else '\n"Good morning to you."\nShe smiles.'
 
     how = Residents(
-        embedder=EMBEDDER, importance=BY_KIND, trigger=0, plan=PlanRules("items", steps=False), talk=TalkRules(form="text", enough=3)
+        embedder=EMBEDDER,
+        importance=BY_KIND,
+        reflection=NEVER,
+        plan=PlanRules("items", steps=False),
+        talk=TalkRules(form="text", enough=3),
     )
     records = played(village(how, hours=3, start=7, backend=ScriptedBackend(script)))
     said = [event for record in records for event in record.events if event.kind == "chats.said"]

@@ -14,13 +14,15 @@ from sociarium.minds.language.knowledge import Fact, awareness, knowing
 from sociarium.minds.language.retrieval import GENERATIVE_AGENTS_RELEASED, Kind
 from sociarium.minds.language.town.days import PlanRules, Quirks
 from sociarium.minds.language.town.react import ReactRules
-from sociarium.minds.language.town.residents import Residents
+from sociarium.minds.language.town.residents import ReflectionRules, Residents
 from sociarium.minds.language.town.talk import TalkRules
 from sociarium.models.backends.scripted import ScriptedBackend, open_scripted
 from sociarium.models.request import Reply
 from sociarium.testing import leak_audit, mind_test
 from sociarium.testing.digests import digest_of, digest_of_state
 from sociarium.testing.injection import injection_test
+
+NEVER = ReflectionRules(0)
 
 
 def mind_of(simulation):
@@ -41,9 +43,14 @@ HOWS = {
         talk=TalkRules(relation="each"),
     ),
     "for small models": Residents(
-        importance=BY_KIND, embedder=EMBEDDER, style="choose", plan=PlanRules("items", steps=False), trigger=0, after=("talk_summary",)
+        importance=BY_KIND,
+        embedder=EMBEDDER,
+        style="choose",
+        plan=PlanRules("items", steps=False),
+        reflection=NEVER,
+        after=("talk_summary",),
     ),
-    "vectors through the door": Residents(importance=BY_KIND, trigger=20),
+    "vectors through the door": Residents(importance=BY_KIND, reflection=ReflectionRules(20)),
 }
 
 
@@ -71,7 +78,7 @@ def test_replies_in_another_order_make_the_same_day():
 
 
 def test_a_day_and_what_must_hold_in_each_of_its_steps():
-    simulation = village(Residents(embedder=EMBEDDER, importance=BY_KIND, trigger=40), hours=26, start=0, step=120)
+    simulation = village(Residents(embedder=EMBEDDER, importance=BY_KIND, reflection=ReflectionRules(40)), hours=26, start=0, step=120)
     mind, town = mind_of(simulation), simulation.world["town"]
     past, before = {}, 0
 
@@ -152,7 +159,7 @@ def gossip(request):
 
 def test_news_goes_from_mouth_to_memory_and_a_liar_changes_neither_what_is_known_nor_what_counts():
     script = answering(utterance=gossip, choice=lambda request: request.schema["properties"]["choice"]["enum"][0], end=False, thought="hm")
-    how = Residents(embedder=EMBEDDER, importance=BY_KIND, trigger=0, plan=PlanRules("items", steps=False))
+    how = Residents(embedder=EMBEDDER, importance=BY_KIND, reflection=NEVER, plan=PlanRules("items", steps=False))
     simulation = village(how, hours=6, start=7, backend=ScriptedBackend(script))
     stream = mind_of(simulation).component("memory").stream
     people = simulation.world.population["resident"]
@@ -175,7 +182,13 @@ def test_news_goes_from_mouth_to_memory_and_a_liar_changes_neither_what_is_known
 
 
 def test_a_refused_talk_is_remembered_and_the_same_person_is_not_asked_again_at_once():
-    how = Residents(embedder=EMBEDDER, importance=BY_KIND, trigger=0, react=ReactRules(cooldown=1e9), plan=PlanRules("items", steps=False))
+    how = Residents(
+        embedder=EMBEDDER,
+        importance=BY_KIND,
+        reflection=NEVER,
+        react=ReactRules(cooldown=1e9),
+        plan=PlanRules("items", steps=False),
+    )
     simulation = village(how, hours=3, start=7, backend=ScriptedBackend(answering(utterance="Good day.", end=True)))
     records = played(simulation)
     met = [
@@ -189,7 +202,7 @@ def test_a_refused_talk_is_remembered_and_the_same_person_is_not_asked_again_at_
 
 def test_a_talk_takes_its_time_from_the_day_and_leaves_thoughts_and_a_view_of_the_other():
     script = answering(utterance="x" * 390, end=False, summary="We spoke of the fair.", thought="Bring bread.", relationship="old friends")
-    how = Residents(embedder=EMBEDDER, importance=BY_KIND, trigger=0, plan=PlanRules("items", steps=False))
+    how = Residents(embedder=EMBEDDER, importance=BY_KIND, reflection=NEVER, plan=PlanRules("items", steps=False))
     simulation = village(how, hours=3, start=7, backend=ScriptedBackend(script))
     records = played(simulation)
     ended = next(e for r in records for e in r.events if e.kind == "chats.ended")

@@ -15,6 +15,7 @@ from sociarium.minds.agenda import Agenda, Entry
 from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import Focus
 from sociarium.minds.language.reflect import Thinker
+from sociarium.minds.language.retrieval import Kind
 from sociarium.minds.language.town.days import Day, PlanRules, agenda_of, dated, hours_from, minute_of, to_take_apart
 from sociarium.minds.language.town.identity import Identity
 from sociarium.minds.language.town.perceive import Perceive
@@ -22,17 +23,20 @@ from sociarium.minds.language.town.picking import Style, picked
 
 EARLIEST, LATEST = 4, 11  # hours at which one may mean to wake
 LONGEST = 120  # characters of an activity
+MOST_ITEMS = 8  # of a daily plan
 PLAN_IMPORTANCE = 5.0
 
 
 class DayPlan(Thinker):
-    """Days of a mind's agents. ``habits``: an agenda by agent and day, taken instead of asking for one."""
+    """Days of a mind's agents. ``habits``: an agenda by agent and day, taken instead of asking for one. ``stand_in``: one for where the
+    reply that should hold the day is no use; without it such a day has nothing in it."""
 
     def __init__(
         self,
         rules: PlanRules | None = None,
         *,
         habits: Callable[[int, int], Agenda] | None = None,
+        stand_in: Callable[[int, int], Agenda] | None = None,
         style: Style = "schema",
         chats: str = "chats",
         name: str = "dayplan",
@@ -40,7 +44,7 @@ class DayPlan(Thinker):
     ) -> None:
         settings.setdefault("days", 30.0)
         super().__init__(name=name, **settings)
-        self.rules, self.habits, self.chats = rules or PlanRules(), habits, chats
+        self.rules, self.habits, self.stand_in, self.chats = rules or PlanRules(), habits, stand_in, chats
         self.style: Style = style
         self.plans: dict[int, Day] = {}
 
@@ -92,25 +96,30 @@ class DayPlan(Thinker):
 
     async def _begin(self, asking: Asking, before: Day | None) -> None:
         number, sleeping = int(asking.turn.time // DAY), self.mind.prompts["sleeping"].words()
-        if before is not None:
+        if before is not None and self.rules.stock:
             await self._take_stock(asking)
         if self.habits is not None:
-            agenda = self.habits(asking.agent, number)
-            items = [(agenda.begin(at) // 60, e.activity) for at, e in enumerate(agenda.entries) if not e.asleep]
-            self.plans[asking.agent] = Day(number, agenda, items[0][0] if items else 7, items[:8])
+            self.plans[asking.agent] = self._of_habits(self.habits(asking.agent, number), number)
         else:
             wake = await self._wake(asking)
             stale = self.rules.quirks.stale_daily and before is not None
             items = before.items if stale and before is not None else await self._items(asking, wake)
-            hours = await self._hours(asking, wake, items, sleeping)
-            self.plans[asking.agent] = Day(number, agenda_of(hours, (*self.rules.sleeps, sleeping.casefold())), wake, items)
+            if not items and self.stand_in is not None:
+                self.plans[asking.agent] = self._of_habits(self.stand_in(asking.agent, number), number)
+            else:
+                hours = await self._hours(asking, wake, items, sleeping)
+                self.plans[asking.agent] = Day(number, agenda_of(hours, (*self.rules.sleeps, sleeping.casefold())), wake, items)
         self._note(asking)
+
+    def _of_habits(self, agenda: Agenda, number: int) -> Day:
+        items = [(agenda.begin(at) // 60, e.activity) for at, e in enumerate(agenda.entries) if not e.asleep]
+        return Day(number, agenda, items[0][0] if items else 7, items[:MOST_ITEMS])
 
     def _note(self, asking: Asking) -> None:
         """The plan is remembered as a thought."""
         day = self.plans[asking.agent]
         values = {"name": asking.name, "date": dated(asking.turn.time, self.rules.first), "plan": _worded(day.items)}
-        row = self.think_that(asking, self.mind.prompts["plan_thought"].words(values), PLAN_IMPORTANCE)
+        row = self.think_that(asking, self.mind.prompts["plan_thought"].words(values), PLAN_IMPORTANCE, kind=Kind.PLAN)
         for component in self.mind.components:
             if isinstance(component, Perceive):
                 component.tag(asking.agent, row, asking.name, "plan")

@@ -36,13 +36,15 @@ class PlanRules:
     """``hours``: how the hours are filled: from the daily plan's own hours (``items``, no question), by one ``list``, or by a question for
     ``each`` hour as the released code does. ``steps``: whether blocks are taken apart. ``first``: the date of day 1. ``tries`` and
     ``distinct``: the hours are asked for again until they hold so many different activities, where replies are drawn at all.
-    ``top``: memories that come to mind when one takes stock of oneself. ``sleeps``: words of activities that are sleep."""
+    ``stock``: whether one takes stock of oneself on a new day; ``top``: memories that then come to mind.
+    ``sleeps``: words of activities that are sleep."""
 
     hours: Hours = "list"
     steps: bool = True
     first: date | None = None
     tries: int = 3
     distinct: int = 5
+    stock: bool = True
     top: int = 30
     sleeps: tuple[str, ...] = ("sleep",)
     quirks: Quirks = field(default_factory=Quirks)

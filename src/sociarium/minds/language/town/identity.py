@@ -39,6 +39,10 @@ class Identity(Persona):
                 blocks += self.mind.prompts[f"own_{column}"].render({column: said(own[column], asking.name)})
         return blocks
 
+    async def first(self, asking: Asking) -> Content:
+        """Who one was in the beginning: without what one has written since."""
+        return await super().context(asking, Focus(top=0))
+
     def state(self) -> dict[str, Any]:
         return {str(agent): dict(self.own[agent]) for agent in sorted(self.own)}
 

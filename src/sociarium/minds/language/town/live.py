@@ -45,8 +45,9 @@ class Live(Decider):
         sights = perceive.take(asking) if perceive is not None else []
         for kind in (Aftertalk, Importance):
             await self._thought(asking, kind)
-        plan = self._needed(DayPlan)
+        plan, before = self._needed(DayPlan), len(asking.troubles)
         await plan.ready(asking)
+        planned = len(asking.troubles) == before
         reaction = await self._reacted(asking, plan, sights)
         await self._thought(asking, Reflection)
         if reaction is not None:
@@ -56,7 +57,9 @@ class Live(Decider):
         entry = plan.entry(asking)
         if entry is None:
             return self.stood_in(asking, Status.MALFORMED, "there is no plan of this day")
-        return self._ended(asking, await self._do(asking, plan, entry))
+        decision = await self._do(asking, plan, entry)
+        decision.fallback |= not planned
+        return self._ended(asking, decision)
 
     def part(self, kind: type[Part]) -> Part | None:
         """The mind's component of a kind, the first where there are several."""

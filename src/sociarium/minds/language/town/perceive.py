@@ -75,7 +75,8 @@ class Perceive(Thinker):
         stream, rows = self.memory.stream, self.keywords.about(asking.agent, words)
         rows = rows[(stream["until_time"][rows] > asking.turn.time) & (stream["until_tick"][rows] >= asking.turn.tick)]
         kinds = stream["kind"][rows]
-        newest = [rows[kinds == kind][-self.related :] for kind in (Kind.EVENT, Kind.THOUGHT)]
+        thoughts = np.isin(kinds, [int(Kind.THOUGHT), int(Kind.PLAN)])
+        newest = [rows[which][-self.related :] for which in (kinds == Kind.EVENT, thoughts)]
         return np.sort(np.concatenate(newest))
 
     def _store(self, asking: Asking, sight: Sight) -> None:

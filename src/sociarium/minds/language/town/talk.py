@@ -25,6 +25,8 @@ from sociarium.minds.language.retrieval import Kind
 from sociarium.minds.language.town.perceive import Perceive
 from sociarium.models.request import Sampling
 
+THOUGHT = 300  # characters of a thought after a talk
+
 
 @dataclass(frozen=True, slots=True)
 class TalkRules:
@@ -138,12 +140,14 @@ def spoken(text: str, name: str) -> str:
 
 class Aftertalk(Thinker):
     """When a talk and the time it took are over: a thought a prompt (a summary, something to plan for, something worth noting), and how
-    the two now stand (``closeness``, where there are ``Relationships``)."""
+    the two now stand (``closeness``, where there are ``Relationships``). ``together``: one question for all thoughts, each of which is
+    a field of its reply. What one should plan for is kept as a plan."""
 
     def __init__(
         self,
         prompts: tuple[str, ...] = ("talk_summary", "planning", "interesting"),
         *,
+        together: bool = False,
         closeness: bool = True,
         chats: str = "chats",
         longest: int = 16,
@@ -152,7 +156,7 @@ class Aftertalk(Thinker):
     ) -> None:
         settings.setdefault("days", 30.0)
         super().__init__(name=name, **settings)
-        self.prompts, self.closeness, self.chats, self.longest = prompts, closeness, chats, longest
+        self.prompts, self.together, self.closeness, self.chats, self.longest = prompts, together, closeness, chats, longest
         self.pending: dict[int, list[tuple[int, int, int]]] = {}  # agent -> (other, tick, lines) of talks not yet thought about
 
     def hear(self, news: Sequence[News]) -> None:
@@ -180,17 +184,33 @@ class Aftertalk(Thinker):
     async def _think_of(self, asking: Asking, number: int, other: int, rows: Any) -> None:
         perceive = next((one for one in self.mind.components if isinstance(one, Perceive)), None)
         name = self.mind.name_of(other)
-        for prompt in self.prompts if len(rows) else ():
-            given = self.mind.prompts[prompt]
-            values = {"talk": self.memory.shown(rows), "other": name}
-            blocks = given.render({key: values[key] for key in given.variables})
-            thought = await self.question(asking, f"{self.name}:{number}:{prompt}", blocks, prompt)
-            row = self.think_that(asking, thought, evidence=rows)
+        for prompt, thought in (await self._thoughts(asking, number, rows, name)).items() if len(rows) else ():
+            row = self.think_that(asking, thought, evidence=rows, kind=Kind.PLAN if prompt == "planning" else Kind.THOUGHT)
             if perceive is not None:
                 perceive.tag(asking.agent, row, name, asking.name)
         relationships = next((one for one in self.mind.components if isinstance(one, Relationships)), None)
         if self.closeness and relationships is not None and other >= 0 and f"{relationships.name}:{other}" not in asking.labels:
             await relationships.update(asking, other)
+
+    async def _thoughts(self, asking: Asking, number: int, rows: Any, other: str) -> dict[str, Any]:
+        """What the agent thinks of a talk, by prompt."""
+        values = {"talk": self.memory.shown(rows), "other": other}
+        if not self.together:
+            found: dict[str, Any] = {}
+            for prompt in self.prompts:
+                given = self.mind.prompts[prompt]
+                blocks = given.render({key: values[key] for key in given.variables})
+                found[prompt] = await self.question(asking, f"{self.name}:{number}:{prompt}", blocks, prompt)
+            return found
+        text = {"type": "string", "minLength": 1, "maxLength": THOUGHT}
+        schema = {"type": "object", "properties": dict.fromkeys(self.prompts, text), "required": list(self.prompts)}
+        head = await asking.context(Focus(top=0), self.uses)
+        blocks = (*head, *self.mind.prompts["after_talk"].render(values))
+        label = f"{self.name}:{number}"
+        reply = await asking.ask(label, blocks, schema={**schema, "additionalProperties": False}, sampling=self.sampling)
+        if not reply.fields:
+            asking.trouble(reply, label)
+        return {prompt: reply.fields.get(prompt) for prompt in self.prompts}
 
     def state(self) -> dict[str, Any]:
         rows = [(agent, *talk) for agent in sorted(self.pending) for talk in self.pending[agent]]

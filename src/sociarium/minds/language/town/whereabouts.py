@@ -18,10 +18,12 @@ from sociarium.minds.language.town.atlas import Atlas, Bools
 from sociarium.minds.language.town.picking import Style, picked
 
 REFUSED = ("do", "sleep")
+LEVELS = ("sector", "arena", "object")
 
 
 class Whereabouts(Thinker):
     """``habits``: the same activity goes to the same place again, without a question. ``most``: names to choose from at each level.
+    ``levels``: how deep one chooses: a building, a room, an object. 0 asks nothing: one goes where the agenda says, else home.
 
     ``patience``: minutes for which a place that was refused (a closed door, a seat that is taken) is not tried again.
     """
@@ -33,13 +35,14 @@ class Whereabouts(Thinker):
         style: Style = "schema",
         habits: bool = True,
         most: int = 24,
+        levels: int = 3,
         beds: tuple[str, ...] = ("bed",),
         patience: float = 30.0,
         name: str = "whereabouts",
         **settings: Any,
     ) -> None:
         super().__init__(name=name, **settings)
-        self.town, self.habits, self.most, self.beds = town, habits, most, beds
+        self.town, self.habits, self.most, self.levels, self.beds = town, habits, most, levels, beds
         self.style: Style = style
         self.patience = round(patience * MINUTE)
         self.kept: dict[tuple[int, str], int] = {}  # (agent, activity) -> place
@@ -78,7 +81,7 @@ class Whereabouts(Thinker):
     async def _chosen(self, asking: Asking, atlas: Atlas, known: Bools, entry: Entry) -> int:
         """Down the tree, a question a level; a level with one name asks nothing. -1 where nothing is known, or a reply was no use."""
         place = -1
-        for level in ("sector", "arena", "object"):
+        for level in LEVELS[: self.levels]:
             within = atlas.within(known, place)
             names = list(within)[: self.most]
             if not names:

@@ -22,7 +22,7 @@ from sociarium.record.columns import describe, tag
 from sociarium.record.digest import hash_bytes, to_json
 from sociarium.record.files import inside, publish, sync_file
 from sociarium.record.schema import seal
-from sociarium.record.ticks import batch_row, load_events
+from sociarium.record.ticks import LARGE_BATCH, EncodedTick, batch_row, load_events
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,11 +50,25 @@ def write_part(folder: Path, connection: sqlite3.Connection, batches: Sequence[B
     return part
 
 
-def write_large(folder: Path, connection: sqlite3.Connection, tick: int, large: Sequence[tuple[int, EventRows]]) -> None:
-    """Batches too large for the database's rows, each a part of its own, with the tick that names them."""
-    for place, rows in large:
-        part = write_part(folder, connection, [(tick, place, rows)])
-        connection.execute("INSERT INTO batches VALUES (?,?,?,?,?,?,?,?,?,?)", batch_row(tick, place, rows, part, 0))
+def divided(waiting: Sequence[EncodedTick]) -> tuple[list[list[Batch]], list[Batch]]:
+    """The events of ticks that are committed together: what goes into parts, one list a part, and what stays small."""
+    alike: dict[tuple[str, str, bool], list[Batch]] = {}
+    for encoded in waiting:
+        for place, rows in encoded.events:
+            shape = (rows.kind, to_json(describe(rows.data)), rows.recipients is not None)
+            alike.setdefault(shape, []).append((encoded.tick, place, rows))
+    sizes = {shape: sum(len(rows) for _, _, rows in batches) for shape, batches in alike.items()}
+    large = [batches for shape, batches in alike.items() if sizes[shape] > LARGE_BATCH]
+    small = [batch for shape, batches in alike.items() if sizes[shape] <= LARGE_BATCH for batch in batches]
+    return large, small
+
+
+def write_large(folder: Path, connection: sqlite3.Connection, batches: Sequence[Batch]) -> None:
+    """Batches of one kind and one set of columns, too large together for the database's rows, as one part."""
+    part, start = write_part(folder, connection, batches), 0
+    for tick, place, rows in batches:
+        connection.execute("INSERT INTO batches VALUES (?,?,?,?,?,?,?,?,?,?)", batch_row(tick, place, rows, part, start))
+        start += len(rows)
 
 
 def roll(folder: Path, connection: sqlite3.Connection, kind: str) -> None:
@@ -104,7 +118,8 @@ def _frame(batches: Sequence[Batch]) -> pl.DataFrame:
     ticks = np.concatenate([np.full(len(rows), tick, np.int64) for tick, _, rows in batches])
     places = np.concatenate([np.full(len(rows), place, np.int64) for _, place, rows in batches])
     columns: dict[str, Any] = {"tick": ticks, "batch": places, "place": np.concatenate([np.arange(len(rows)) for _, _, rows in batches])}
-    columns["phase"] = pl.Series([rows.phase for _, _, rows in batches for _ in range(len(rows))], dtype=pl.String)
+    phases = [pl.repeat(rows.phase, len(rows), dtype=pl.String, eager=True) for _, _, rows in batches]
+    columns["phase"] = pl.concat(phases, rechunk=True)
     for name, field in (("id", "ids"), ("lane", "lanes"), ("turn", "turns"), ("actor", "actors")):
         columns[name] = np.concatenate([getattr(rows, field) for _, _, rows in batches])
     if batches[0][2].recipients is not None:
@@ -141,4 +156,4 @@ def _array(series: pl.Series, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
     return series.to_numpy().astype(np.dtype(dtype), copy=False)
 
 
-__all__ = ["FIXED", "FOLDER", "OWN", "read_batch", "roll", "write_large", "write_part"]
+__all__ = ["FIXED", "FOLDER", "OWN", "divided", "read_batch", "roll", "write_large", "write_part"]

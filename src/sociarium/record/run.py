@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sqlite3
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,6 @@ from sociarium.record.journal import RunJournal, note_lost
 from sociarium.record.lock import RunLock
 from sociarium.record.ticks import (
     GENESIS,
-    LARGE_BATCH,
     EncodedTick,
     cleaned,
     encode_tick,
@@ -30,6 +31,7 @@ from sociarium.record.ticks import (
     load_tick,
     tick_digest,
     tick_parts,
+    write_events,
     write_tick,
 )
 from sociarium.record.tree import Survey, survey
@@ -38,7 +40,7 @@ from sociarium.record.writer import Work, Writer
 
 Mode = Literal["resume", "replay", "read"]
 ROLL_ROWS = 50_000  # rows of one kind of event in the database past which they roll into a part
-BUFFER_ROWS = 20_000  # rows of ticks without calls that may wait for a shared commit
+BUFFER_ROWS = 50_000  # rows of ticks without calls that may wait for a shared commit
 
 
 class Stateful(Protocol):
@@ -83,6 +85,7 @@ class RunRecord:
         self._leaves: dict[str, str] | None = None
         self._waiting: list[EncodedTick] = []
         self._final: str | None = None
+        self._flight: tuple[int, Future[Any]] | None = None  # ticks done, and the commit on its way to the disk
 
     def _load(self) -> None:
         self.manifest: dict[str, Any] = dict(json.loads(self.get("manifest") or "{}"))
@@ -133,6 +136,7 @@ class RunRecord:
 
     def committed(self) -> int:
         """How many ticks are durable."""
+        self._arrived()
         return self._durable
 
     def latest_snapshot(self, at_or_before: int | None = None) -> tuple[int, dict[str, Any]] | None:
@@ -140,10 +144,12 @@ class RunRecord:
         self._snapshots.settle()
         if self._writer is not None:
             self._writer.wait(lambda _: None)
+        self._arrived()
         return self._snapshots.load(at_or_before, self._durable)
 
     async def commit(self, record: TickRecord, simulation: Stateful) -> None:
-        """All or nothing. A tick that is durable already is compared instead: ReplayMismatch names what differs first."""
+        """All or nothing. A tick in which something was asked is durable when this returns; others may share a commit, and the run goes on
+        while one commit is being written. A tick that is durable already is compared instead: ReplayMismatch names what differs first."""
         if record.tick < self._rerun:
             self._compare(record, simulation)
             return
@@ -160,9 +166,9 @@ class RunRecord:
         self._waiting.append(encoded)
         self._written += 1
         rows = sum(tick.rows for tick in self._waiting)
-        full = encoded.large or len(self._waiting) >= self.cadence.group or rows > BUFFER_ROWS
+        full = len(self._waiting) >= self.cadence.group or rows > BUFFER_ROWS
         if record.called or full or self._snapshot_due():
-            await self._flush(simulation, found)
+            await self._flush(simulation, found, at_once=record.called or self.cadence.group == 1)
 
     async def finish(self, simulation: Stateful) -> None:
         """Seal the run with the digest of its final state. A finished run that is run again is compared instead."""
@@ -205,6 +211,7 @@ class RunRecord:
 
     def tick(self, tick: int) -> TickRecord:
         """A committed tick, read back."""
+        self._arrived()
         if not 0 <= tick < self._durable:
             raise RecordError(f"The run in {self.folder} has {self._durable} ticks; there is no tick {tick}.")
         with reading(self.folder):
@@ -234,6 +241,7 @@ class RunRecord:
 
     def _close_writer(self, writer: Writer) -> None:
         self._snapshots.settle()
+        self._flight = None  # what it carries lies in the writer's queue before all that follows
         if writer.failure is None:
             waiting, self._waiting = self._waiting, []
             writer.wait(self._writing(waiting))
@@ -252,9 +260,6 @@ class RunRecord:
         state = None if found is None else found.digest
         digest = tick_digest(tick_parts(record, replies, state))
         self._chain = link(self._chain, digest)
-        for rows in record.events:
-            if len(rows) <= LARGE_BATCH:
-                self._loose[rows.kind] = self._loose.get(rows.kind, 0) + len(rows)
         return encode_tick(record, (replies, state, self._leaf_changes(found), digest, self._chain))
 
     def _leaf_changes(self, found: Survey | None) -> str | None:
@@ -267,23 +272,46 @@ class RunRecord:
         changed = {path: name for path, name in found.leaves.items() if before.get(path) != name}
         return to_json({"changed": changed, "gone": [path for path in before if path not in found.leaves]})
 
-    async def _flush(self, simulation: Stateful, found: Survey | None, last: bool = False) -> None:
-        """Commit the ticks that wait, and take a snapshot after them if one is due."""
+    async def _flush(self, simulation: Stateful, found: Survey | None, last: bool = False, at_once: bool = True) -> None:
+        """Commit the ticks that wait, and take a snapshot after them if one is due. One commit may be on its way meanwhile."""
         assert self._writer is not None
+        await self._landed()
         waiting, self._waiting = self._waiting, []
         done = self._written
         due = done - self._snapshots.last() >= self.cadence.snapshot and not self._snapshots.busy
-        flushed = self._writer.begin(self._writing(waiting))
+        self._flight = done, self._writer.start(self._writing(waiting))
         if due or last:  # behind the ticks in the writer's queue
             self._snapshots.take(done, found or survey(simulation.state()))
-        await flushed
-        self._durable = done
-        await self._roll()
+        if at_once or last:
+            await self._landed()
+
+    async def _landed(self) -> None:
+        """Wait for the commit on its way, if there is one."""
+        if self._flight is not None:
+            written = asyncio.wrap_future(self._flight[1])
+            await asyncio.wait([written])  # who is cancelled here leaves the commit on its way
+            written.exception()  # taken note of; the next line raises it
+            self._arrived()
+            await self._roll()
+
+    def _arrived(self) -> None:
+        """Take note of the commit on its way, once it is durable; the writer thread needs nobody for that."""
+        if self._flight is not None:
+            (done, written), self._flight = self._flight, None
+            written.result()
+            self._durable = done
 
     def _writing(self, waiting: list[EncodedTick]) -> Work:
+        large, small = parts.divided(waiting)
+        for _, _, rows in small:
+            self._loose[rows.kind] = self._loose.get(rows.kind, 0) + len(rows)
+
         def work(connection: sqlite3.Connection) -> None:
+            for batches in large:
+                parts.write_large(self.folder, connection, batches)
+            for tick, place, rows in small:
+                write_events(connection, tick, place, rows)
             for encoded in waiting:
-                parts.write_large(self.folder, connection, encoded.tick, encoded.large)
                 write_tick(connection, encoded, self.journal.count)
 
         return work

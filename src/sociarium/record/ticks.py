@@ -16,7 +16,7 @@ from sociarium.record.columns import clean_column, clean_text, columns_of, descr
 from sociarium.record.digest import array_digest, hash_items, plain_digest, to_json
 from sociarium.record.schema import seal
 
-LARGE_BATCH = 2_000  # rows of one batch past which it goes straight into a Parquet part
+LARGE_BATCH = 2_000  # rows of one kind in one commit past which they go straight into a Parquet part
 LARGE_MEASURE = 4_096  # values of a measure past which they are kept as bytes
 GENESIS = hash_items("chain", ())
 Statement = tuple[str, list[tuple[Any, ...]]]
@@ -24,14 +24,15 @@ Statement = tuple[str, list[tuple[Any, ...]]]
 
 @dataclass(slots=True)
 class EncodedTick:
-    """Rows ready to write; ``large`` are the batches (place, rows) whose data goes to parts of their own."""
+    """Rows ready to write. ``events`` are the batches (place in the tick, rows), whose way of writing is chosen when they are; ``rows``
+    counts all."""
 
     tick: int
     digest: str
     chain: str
     rows: int
     statements: list[Statement]
-    large: list[tuple[int, EventRows]] = field(default_factory=list[tuple[int, EventRows]])
+    events: list[tuple[int, EventRows]] = field(default_factory=list[tuple[int, EventRows]])
     fields: tuple[Any, ...] = ()
 
 
@@ -98,7 +99,7 @@ def link(chain: str, digest: str) -> str:
     return hash_items("chain", (chain, digest))
 
 
-def encode_tick(record: TickRecord, fields: tuple[Any, ...], large: bool = True) -> EncodedTick:
+def encode_tick(record: TickRecord, fields: tuple[Any, ...]) -> EncodedTick:
     """``fields``: replies, state, leaves, digest, chain; the journal's length and the seal are added when it is written."""
     tick = record.tick
     replies, state, leaves, digest, chain = fields
@@ -108,11 +109,8 @@ def encode_tick(record: TickRecord, fields: tuple[Any, ...], large: bool = True)
     )  # fmt: skip
     encoded = EncodedTick(tick, digest, chain, 0, [], [], row)
     for place, rows in enumerate(record.events):
-        if large and len(rows) > LARGE_BATCH:
-            encoded.large.append((place, rows))
-        else:
-            encoded.statements += _event_statements(tick, place, rows)
-            encoded.rows += len(rows)
+        encoded.events.append((place, rows))
+        encoded.rows += len(rows)
     for place, rows in enumerate(record.outcomes):
         encoded.statements += _outcome_statements(tick, place, rows)
         encoded.rows += len(rows.agents)
@@ -129,8 +127,14 @@ def batch_row(tick: int, place: int, rows: EventRows, part: int | None = None, s
     return (tick, place, rows.phase, rows.kind, rows.audience, int(rows.recipients is not None), len(rows), columns, part, start)
 
 
+def write_events(connection: sqlite3.Connection, tick: int, place: int, rows: EventRows) -> None:
+    """A small batch, row by row; inside the caller's transaction."""
+    for statement, lines in _event_statements(tick, place, rows):
+        connection.executemany(statement, lines)
+
+
 def write_tick(connection: sqlite3.Connection, encoded: EncodedTick, journal: int) -> None:
-    """Inside the caller's transaction."""
+    """All of a tick but its events; inside the caller's transaction."""
     for statement, rows in encoded.statements:
         if rows:
             connection.executemany(statement, rows)

@@ -57,11 +57,15 @@ class Writer:
         self._submit(_Job(work, waiter))
         return waiter
 
-    def wait(self, work: Work) -> Any:
-        """The same for code outside the event loop."""
+    def start(self, work: Work) -> Future[Any]:
+        """The same for whoever may ask later, from any event loop or none."""
         waiter: Future[Any] = Future()
         self._submit(_Job(work, waiter))
-        return waiter.result()
+        return waiter
+
+    def wait(self, work: Work) -> Any:
+        """The same for code outside the event loop."""
+        return self.start(work).result()
 
     def post(self, work: Work) -> None:
         """In order with the rest, and nobody waits; a failure shows in the next call."""

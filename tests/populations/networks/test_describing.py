@@ -154,8 +154,24 @@ class TestLogs:
         assert named.network["count"].tolist() == [2, 1, 1]
         early = files.from_interactions(["a", "a", "b"], ["b", "b", "a"], times=[0, 10, 30], now=10)
         assert early.network["weight"].tolist() == [2.0]
+        late = files.from_interactions(["a", "a", "b"], ["b", "b", "a"], times=[0, 10, 30], since=10)
+        assert late.network["count"].tolist() == [1, 1], "what came before since is not seen, what came at it is"
         assert len(files.from_interactions(["a", "b", "b"], ["b", "a", "a"], least=2).network) == 1
 
     def test_half_lives_need_times(self):
         with pytest.raises(UsageError, match="needs the times"):
             files.from_interactions([1], [2], half_life=3)
+        with pytest.raises(UsageError, match="since needs"):
+            files.from_interactions([1], [2], since=3)
+
+
+def test_mutual_information_of_divisions():
+    """1 for the same division under other names, 0 where one tells nothing of the other, and by hand between."""
+    one, other = np.array([0, 0, 1, 1]), np.array([7, 7, 3, 3])
+    assert communities.mutual_information(one, other) == pytest.approx(1)
+    assert communities.mutual_information(one, np.array([0, 1, 0, 1])) == pytest.approx(0)
+    thirds = np.array([0, 0, 1, 2])  # I = ln 2, H = ln 2 and 1.5 ln 2
+    assert communities.mutual_information(one, thirds) == pytest.approx(2 / 2.5)
+    assert communities.mutual_information(np.zeros(3), np.ones(3)) == 1
+    with pytest.raises(UsageError, match="same nodes"):
+        communities.mutual_information(one, np.zeros(3))

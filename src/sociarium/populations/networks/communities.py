@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sociarium.kernel.errors import UsageError
 from sociarium.kernel.extras import optional
 from sociarium.kernel.network import Network
 from sociarium.kernel.randomness import Stream
@@ -56,12 +57,30 @@ def modularity(network: Network, community: NDArray[Any], *, resolution: float =
     return float(inside - resolution * (out @ into))
 
 
+def mutual_information(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """How much two divisions of the same nodes have in common, from 0 to 1: mutual information over the mean of both entropies (Danon et
+    al. 2005). 1 also where both are a single community."""
+    if len(one) != len(other) or not len(one):
+        raise UsageError(f"divisions of {len(one)} and {len(other)} nodes cannot be compared; both need the same nodes, at least one")
+    _, a = np.unique(one, return_inverse=True)
+    _, b = np.unique(other, return_inverse=True)
+    joint = np.bincount(a * (int(b.max()) + 1) + b).astype(np.float64)
+    entropies = [_entropy(np.bincount(part).astype(np.float64)) for part in (a, b)]
+    total = sum(entropies)
+    return 2 * (total - _entropy(joint)) / total if total > 0 else 1.0
+
+
 def by_size(label: Ints) -> Ints:
     """The same division with communities numbered by size, the largest 0; of equal ones that of the lowest node first."""
     _, first, named, counts = np.unique(label, return_index=True, return_inverse=True, return_counts=True)
     rank = np.empty(len(counts), np.int64)
     rank[np.lexsort((first, -counts))] = np.arange(len(counts))
     return rank[named]
+
+
+def _entropy(counts: NDArray[np.float64]) -> float:
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
 
 
 def _most_frequent(label: Ints, sources: Ints, network: Network, random: Stream) -> tuple[Ints, NDArray[np.bool_]]:

@@ -94,6 +94,7 @@ def from_interactions(
     *,
     times: ArrayLike | None = None,
     weights: ArrayLike | None = None,
+    since: float | None = None,
     now: float | None = None,
     half_life: float | None = None,
     least: float = 0.0,
@@ -102,12 +103,14 @@ def from_interactions(
 
     Edge attributes: ``weight``, the sum of the rows' weights (1 where none are given), each halved every ``half_life`` between its time and
     ``now`` (the last time in the log); and ``count``, its rows. Edges below ``least`` are left out; so are interactions with oneself. Rows
-    after ``now`` are not seen.
+    after ``now`` or before ``since`` are not seen.
     """
     a, b = np.atleast_1d(np.asarray(sources)), np.atleast_1d(np.asarray(targets))
     value = np.ones(len(a)) if weights is None else np.asarray(weights, np.float64).copy()
     if not len(a) == len(b) == len(value) or (times is not None and len(np.asarray(times)) != len(a)):
         raise UsageError(f"a log of {len(a)} sources has {len(b)} targets and {len(value)} weights; it needs one of each a row")
+    if since is not None and times is None:
+        raise UsageError("since needs the times of the interactions")
     if half_life is not None and (times is None or not half_life > 0):
         raise UsageError("half_life must be above 0, and needs the times of the interactions")
     names, (a, b) = _numbered(a, b)
@@ -115,7 +118,7 @@ def from_interactions(
     if times is not None and len(a):
         when = np.asarray(times, np.float64)
         moment = float(when.max()) if now is None else now
-        keep &= when <= moment
+        keep &= (when <= moment) & (when >= (-np.inf if since is None else since))
         if half_life is not None:
             value *= np.exp2(-np.maximum(moment - when, 0) / half_life)
     codes, place = np.unique((a[keep] << 32) | b[keep], return_inverse=True)

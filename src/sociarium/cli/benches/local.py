@@ -4,7 +4,7 @@ All figures are CPU milliseconds of the whole process (all threads), so that the
 the better of llama.cpp and CTranslate2, each called by hand in its best way with the prompts already tokenised. Prompts are those of a
 small society: rules that all share, then a line of the agent's own.
 
-``SOCIARIUM_BENCH=full`` adds 256 agents, the eight slots that are the default, and the re-quantised weights.
+``SOCIARIUM_BENCH=full`` adds 256 agents, the eight slots that are the default, and several threads and processes (``local_processes``).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from sociarium.cli.benches import local_processes
 from sociarium.kernel.content import Block, Layer
 from sociarium.kernel.errors import ModelError
 from sociarium.models import weights
@@ -58,7 +59,7 @@ async def measured(*, full: bool) -> Rows:
         rows += await bench.field_by_field(8)
     finally:
         await backend.close()
-    return rows
+    return rows + (await local_processes.measured(MODEL, bench.work()) if full else [])
 
 
 class Bench:
@@ -138,6 +139,15 @@ class Bench:
         fields = LocalBackend(self.backend.facts, self.llama, self.batch, fields=True)
         ours = await spent(lambda: gathered(fields, asked))
         return [row(f"reply of 3 fields, one by one, {agents} agents", "CPU ms", ours / agents, grammar / agents, "grammar", 1.0, "")]
+
+    def work(self) -> dict[str, Sequence[Request]]:
+        """Requests of each kind, for ``local_processes``: greedy texts, drawn texts, choices after shared rules."""
+        drawn = Sampling(0.8, max_tokens=LENGTH)
+        return {
+            "greedy text": [self.request(2000 + agent, LENGTH) for agent in range(36)],
+            "drawn text": [replace(self.request(3000 + agent, LENGTH), sampling=drawn) for agent in range(36)],
+            "choice after shared rules": [self.choice(self.blocks(4000 + agent, long=True)) for agent in range(36)],
+        }
 
     async def better(self, batch: Callable[[], Awaitable[Any]], llama: Callable[[], Awaitable[Any]], share: float) -> tuple[float, str]:
         """CPU milliseconds of the better engine for all of the work, and its name; llama.cpp does a ``share`` of it."""

@@ -2,8 +2,9 @@
 
 Prints one JSON line: turns a second and CPU milliseconds a turn, or why there is no figure. Environments are made once, in the folder
 given (default: ``benchmarks/peers/environments``), by pip from the package index. ``python benchmarks/peers/models.py --turns 500``.
-An agent of AgentScope answers one message; of mesa-llm it is the client that all its agents ask by. Peers that ask nothing before they have
-written code, or that make several calls a turn, are left out: their turns are other turns.
+An agent of AgentScope answers one message; of mesa-llm it is the client that all its agents ask by; Concordia's is its minimal
+entity, which acts by one call, in threads; OASIS's is a whole turn by its language action, with random feeds. TinyTroupe has only a
+placeholder on the package index.
 """
 
 from __future__ import annotations
@@ -96,13 +97,88 @@ wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 assert all(answer == "33.5" for answer in found.select("answer.guess").to_list())
 sys.stdout.write("RESULT" + json.dumps({"turns_per_second": round(turns / wall, 1), "cpu_ms": round(1e3 * cpu / turns, 3)}) + "\\n")
 """,
+    "gdm-concordia": """
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from openai import OpenAI
+from concordia.associative_memory.basic_associative_memory import AssociativeMemoryBank
+from concordia.language_model.language_model import LanguageModel
+from concordia.prefabs.entity import minimal
+from concordia.typing import entity
+
+class Model(LanguageModel):
+    client = OpenAI(base_url=base, api_key="none", max_retries=0)
+    def sample_text(self, prompt, **given):
+        body = [{"role": "user", "content": prompt}]
+        return self.client.chat.completions.create(model="m", messages=body).choices[0].message.content
+    def sample_choice(self, prompt, responses, **given):
+        return 0, responses[0], {}
+
+model = Model()
+def made(number):
+    prefab = minimal.Entity(params={"name": f"Player {number}", "goal": "win", "custom_instructions": "You play a guessing game."})
+    return prefab.build(model, AssociativeMemoryBank(lambda text: np.full(8, float(len(text)))))
+entities = [made(number) for number in range(turns)]
+asked = entity.ActionSpec(call_to_action=TEXT, output_type=entity.OutputType.FREE)
+with ThreadPoolExecutor(flight) as pool:
+    list(pool.map(lambda one: one.act(asked), entities[:flight]))
+    wall, cpu = time.perf_counter(), time.process_time()
+    said = list(pool.map(lambda one: one.act(asked), entities))
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+assert all("33.5" in one for one in said)
+sys.stdout.write("RESULT" + json.dumps({"turns_per_second": round(turns / wall, 1), "cpu_ms": round(1e3 * cpu / turns, 3)}) + "\\n")
+""",
+    "camel-oasis": """
+import os, tempfile
+os.chdir(tempfile.mkdtemp())  # it writes log files where it stands
+import oasis
+from camel.models import ModelFactory
+from camel.types import ModelPlatformType
+from camel.utils import BaseTokenCounter
+from oasis.social_platform import Channel
+from oasis.social_platform.platform import Platform
+
+class Counter(BaseTokenCounter):  # its own downloads a table when it is made
+    def count_tokens_from_messages(self, messages):
+        return sum(len(str(one.get("content"))) // 4 for one in messages)
+    def encode(self, text):
+        return list(text.encode())
+    def decode(self, numbers):
+        return bytes(numbers).decode()
+
+kind = ModelPlatformType.OPENAI_COMPATIBLE_MODEL
+model = ModelFactory.create(model_platform=kind, model_type="m", url=base, api_key="none", token_counter=Counter())
+
+async def main():
+    graph = oasis.AgentGraph()
+    for number in range(flight):
+        about = oasis.UserInfo(user_name=f"u{number}", name=f"U{number}", description=TEXT, profile=None, recsys_type="reddit")
+        graph.add_agent(oasis.SocialAgent(agent_id=number, user_info=about, agent_graph=graph, model=model))
+    platform = Platform(db_path=os.path.abspath("platform.db"), channel=Channel(), recsys_type="random", refresh_rec_post_count=2)
+    env = oasis.make(agent_graph=graph, platform=platform, database_path=os.path.abspath("platform.db"), semaphore=flight)
+    await env.reset()
+    agents = [agent for _, agent in env.agent_graph.get_agents()]
+    await env.step({agents[0]: oasis.ManualAction(oasis.ActionType.CREATE_POST, {"content": "Good morning."})})
+    rounds = max(1, turns // flight)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(rounds):
+        await env.step({agent: oasis.LLMAction() for agent in agents})
+    wall, cpu, done = time.perf_counter() - wall, time.process_time() - cpu, rounds * flight
+    sys.stdout.write("RESULT" + json.dumps({"turns_per_second": round(done / wall, 1), "cpu_ms": round(1e3 * cpu / done, 3)}) + "\\n")
+    sys.stdout.flush()
+    os._exit(0)
+asyncio.run(main())
+""",
 }
 PINNED = {  # interfaces change between versions
     "edsl": "edsl==1.0.9",
     "agentscope": "agentscope==2.0.10",
     "mesa-llm": "mesa-llm==0.2.0",
+    "gdm-concordia": "gdm-concordia==2.1.0",
+    "camel-oasis": "camel-oasis==0.2.5",
 }
-NEEDS = {"edsl": ["openai"]}  # what a peer needs for this and does not install by itself
+FIRST = {"camel-oasis": ["torch==2.13.0"]}  # installed before, so that the peer's own wish does not bring a build for graphics cards
+NEEDS = {"edsl": ["openai"], "camel-oasis": ["mcp<2"]}  # what a peer needs for this and does not install by itself
 
 
 def measured(peer: str, folder: Path, base: str, turns: int, flight: int) -> dict[str, object]:
@@ -111,10 +187,11 @@ def measured(peer: str, folder: Path, base: str, turns: int, flight: int) -> dic
     python = place / "bin" / "python"
     if not python.exists():
         venv.create(place, with_pip=True)
-        command = [str(python), "-m", "pip", "install", "-q", PINNED.get(peer, peer), *NEEDS.get(peer, [])]
-        installed = subprocess.run(command, capture_output=True, text=True, check=False)
-        if installed.returncode:
-            return {"error": f"does not install: {installed.stderr[-300:]}"}
+        for wanted in (FIRST.get(peer, []), [PINNED.get(peer, peer), *NEEDS.get(peer, [])]):
+            command = [str(python), "-m", "pip", "install", "-q", *wanted]
+            installed = subprocess.run(command, capture_output=True, text=True, check=False) if wanted else None
+            if installed is not None and installed.returncode:
+                return {"error": f"does not install: {installed.stderr[-300:]}"}
     script = HEAD + (ALONE[peer] if peer in ALONE else PEERS[peer] + TAIL)
     command = [str(python), "-c", script, base, str(turns), str(flight)]
     try:
@@ -130,10 +207,11 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=1000)
     parser.add_argument("--flight", type=int, default=64, help="calls in flight")
     parser.add_argument("--delay", type=float, default=0.05, help="seconds")
+    parser.add_argument("--peer", action="append", help="only this one; may be given again")
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "environments")
     given = parser.parse_args()
     with delayed_server("33.5", given.delay) as base:
-        found = {peer: measured(peer, given.folder, base, given.turns, given.flight) for peer in (*PEERS, *ALONE)}
+        found = {peer: measured(peer, given.folder, base, given.turns, given.flight) for peer in given.peer or (*PEERS, *ALONE)}
     sys.stdout.write(json.dumps({"bench": "peers_models", "in_flight": given.flight, "turns": given.turns, "peers": found}) + "\n")
 
 

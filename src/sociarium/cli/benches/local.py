@@ -72,7 +72,7 @@ class Bench:
 
     async def warm(self) -> None:
         """Load what is loaded when first used."""
-        await self.ask([self.request(0, 1)])
+        await self.ask([self.request(0, 1), self.choice(self.blocks(0))])
         await self.raw_llama([self.prompt(self.blocks(0))], 1)
 
     async def reading(self, agents: int) -> Rows:

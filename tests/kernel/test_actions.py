@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sociarium.kernel.actions import Actions, ActionTable, Choice, Flag, Integer, Number, Text, Vector, bounded
+from sociarium.kernel.actions import Actions, ActionTable, Choice, Flag, Integer, Number, Text, Vector, among, bounded
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.outcomes import Status
 from sociarium.kernel.turn import Phase
@@ -188,3 +188,10 @@ def test_a_phase_offers_what_it_names():
         ticks_of(counting(phases=[Phase("add", "counter", offers=("fly",))], ticks=1))
     shown = Phase("look", "listener", shows=("counter",), offers=("add",))
     assert ticks_of(counting(environments=[Counter(), Listener()], phases=[shown], ticks=1))[0].applied == {"counter.add": 6}
+
+
+@pytest.mark.parametrize("others", [[], [3], [0, 1, 2, 3], [1, 4, 9], [5, 6, 7], [9, 2, 4], [2, 2, 3]])
+def test_ids_are_found_among_others_whatever_the_order_of_either(others):
+    ids = np.array([7, 3, -1, 2, 9, 3, 10, 0], np.int64)
+    assert among(ids, np.array(others, np.int64)).tolist() == [one in others for one in ids.tolist()]
+    assert among(ids[:0], np.array(others, np.int64)).tolist() == []

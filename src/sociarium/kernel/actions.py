@@ -346,6 +346,18 @@ def in_turn_order(table: ActionTable, agents: AgentIds) -> ActionTable:
     return ActionTable(table.agents[order], {key: column[order] for key, column in table.columns.items()})
 
 
+def among(ids: AgentIds, others: AgentIds) -> NDArray[np.bool_]:
+    """Which of these ids are among the others: by bisection where those are in order, as they mostly are, without sorting or hashing."""
+    if not len(others) or not len(ids):
+        return np.zeros(len(ids), np.bool_)
+    first, last = others[0], others[-1]
+    if not _ascending(others):
+        return np.isin(ids, others)
+    if last - first == len(others) - 1 and (others[1:] > others[:-1]).all():  # an unbroken run of ids
+        return np.asarray((ids >= first) & (ids <= last))
+    return np.asarray(others[np.searchsorted(others, ids).clip(max=len(others) - 1)] == ids)
+
+
 def _ascending(ids: AgentIds) -> bool:
     return bool((ids[1:] >= ids[:-1]).all())
 
@@ -355,7 +367,7 @@ def merged(parts: Sequence[tuple[Turn, Actions]], turn: Turn) -> Actions:
     out = Actions()
     for part, actions in parts:
         for name, table in actions.tables.items():
-            if table.agents is not part.agents and not (mine := np.isin(table.agents, part.agents)).all():
+            if table.agents is not part.agents and not (mine := among(table.agents, part.agents)).all():
                 out.refused.append((name, table.agents[~mine], "not this agent's turn"))  # no mind acts for another's agent
                 table = table.where(mine)
             out.tables[name] = _joined(out.tables[name], table) if name in out.tables else table

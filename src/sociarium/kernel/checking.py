@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sociarium.kernel.actions import Actions, ActionSpec, ActionTable, in_turn_order
+from sociarium.kernel.actions import Actions, ActionSpec, ActionTable, among, in_turn_order
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.outcomes import Status
 from sociarium.kernel.turn import Observations, Turn
@@ -49,8 +49,7 @@ def _checked(turn: Turn, spec: ActionSpec, table: ActionTable, illegal: Refused)
     """The legal rows of one table; the others go to ``illegal``, each once, for the first thing that is wrong with it."""
     if table.columns.keys() != spec.arguments.keys():
         raise UsageError(f"action {spec.full} takes {list(spec.arguments)}; its table has the columns {list(table.columns)}")
-    if table.agents is not turn.agents and not _all_in(table.agents, turn.agents):
-        mine = np.isin(table.agents, turn.agents)
+    if table.agents is not turn.agents and not (mine := among(table.agents, turn.agents)).all():
         illegal.append((spec.full, table.agents[~mine], "not this agent's turn"))
         table = table.where(mine)
     for name, argument in spec.arguments.items():
@@ -69,11 +68,3 @@ def _mark_illegal(turn: Turn, actions: Actions, agents: NDArray[np.int64], reaso
     actions.status[rows] = Status.ILLEGAL
     for row in rows:
         actions.reasons.setdefault(int(turn.agents[row]), reason)
-
-
-def _all_in(some: NDArray[np.int64], among: NDArray[np.int64]) -> bool:
-    if len(some) == len(among) and np.array_equal(some, among):
-        return True
-    if len(some) and len(among) and among[-1] - among[0] == len(among) - 1 and (among[1:] > among[:-1]).all():  # an unbroken run of ids
-        return bool(some.min() >= among[0] and some.max() <= among[-1])
-    return bool(np.isin(some, among).all())

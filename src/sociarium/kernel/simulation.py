@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sociarium.kernel.actions import among
 from sociarium.kernel.checking import Gate, checked
 from sociarium.kernel.delivery import Delivery
 from sociarium.kernel.environment import Environment, News, Outcome
@@ -184,7 +185,12 @@ class Simulation:
     def awake(self, tick: Tick, phase: Phase) -> Any:
         """Agents that take part in a phase of this tick."""
         everyone = self.world.awake(phase.who)
-        return everyone if tick.awake is None else np.intersect1d(everyone, tick.awake, assume_unique=True)
+        if tick.awake is None:
+            return everyone
+        due = np.asarray(tick.awake, np.int64)
+        if not (due[1:] > due[:-1]).all():
+            due = np.unique(due)
+        return due[among(due, everyone)]
 
     def moment(self, tick: Tick, phase: Phase) -> Moment:
         offers = self.world.offers(phase)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sociarium.cli import bench, benches
-from sociarium.cli.benches import models, opinion, overhead, population, weight
+from sociarium.cli.benches import models, opinion, overhead, platform, population, weight
 
 from .conftest import Cli
 
@@ -96,3 +96,22 @@ def test_the_opinion_bench_stands_beside_others_on_the_same_graph() -> None:
     assert all(set(row) == COLUMNS for row in rows)
     assert {row["reference_name"] for row in rows} == {"SciPy", "plain Numba", "NumPy"}
     assert len(rows) == 10, "two models, two orders, beside all that there are"
+
+
+def test_the_platform_bench_counts_acts_memory_and_both_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, at a size at which nothing is compiled."""
+    measures = {"step": platform.step, "users": platform.users}
+
+    def here(_: str, what: str, *numbers: float, **__: str) -> dict[str, float]:
+        return measures[what](*numbers) if what in measures else {"ours": 1.0, "hand": 2.0}
+
+    monkeypatch.setattr(platform, "child_of", here)
+    rows = platform.run(sizes=(200, 400), readers=10)
+    assert all(set(row) == COLUMNS for row in rows)
+    assert all(row["ours"] > 0 for row in rows if row["unit"] in ("ms", "us", "bytes", "MiB"))
+    assert {row["reference_name"] for row in rows} >= {"by hand, ids only", "not recorded", "wanted", "Numba, by hand"}
+    assert [row["case"] for row in rows if row["unit"] == "exponent"] == [
+        "growth of a step with users, 100% active",
+        "growth of a step with users, 10% active",
+    ]
+    assert 100 < platform.step(400, 1.0)["acts"] < 240, "45 acts for 100 active users, less what they have done before"

@@ -101,9 +101,14 @@ def row(
 
 def child(what: str, size: int) -> dict[str, float]:
     """Measure in a process of its own."""
+    return child_of(__spec__.name, what, size)
+
+
+def child_of(module: str, what: str, *numbers: float, **variables: str) -> dict[str, float]:
+    """Have a module measure in a process of its own, with these environment variables too."""
     source = Path(__file__).resolve().parents[3]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(source), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-m", __spec__.name, what, str(size)]
+    environment = {**os.environ, **variables, "PYTHONPATH": os.pathsep.join([str(source), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", module, what, *map(str, numbers)]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -157,19 +162,19 @@ def memory(size: int) -> dict[str, float]:
     from sociarium.environments.epidemic import speed
 
     speed.ours(speed.Setting.of(5000), "auto" if compiled() else "plain")()  # compiled code is read from its cache here
-    base = _peak()
+    base = peak()
     begun = time.perf_counter()
     setting = speed.Setting.of(size, threads=threads())
     step = speed.ours(setting, "auto" if compiled() else "plain", threads())
     setup = time.perf_counter() - begun
     step()
     step()
-    before = _peak()
+    before = peak()
     steps = 20
     for _ in range(steps):
         step()
     theory = (4 * len(setting.network) + 8 * (size + 1) + 5 * size) / 2**20
-    return {"setup": setup, "peak": _peak(), "base": base, "added": _peak() - before, "theory": theory, "steps": float(steps)}
+    return {"setup": setup, "peak": peak(), "base": base, "added": peak() - before, "theory": theory, "steps": float(steps)}
 
 
 def published(size: int) -> dict[str, float]:
@@ -225,7 +230,7 @@ def tick(size: int) -> dict[str, float]:
     return {"tick": whole / (days - 5), "bare": bare[0] / (days - 5)}
 
 
-def _peak() -> float:
+def peak() -> float:
     """MiB of memory at most so far; where the system tells it, of this program alone: the other figure is inherited from its parent."""
     status = Path("/proc/self/status")
     if status.exists():

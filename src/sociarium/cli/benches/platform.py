@@ -25,6 +25,7 @@ from sociarium.cli.benches.population import child_of, peak, row
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 SHARES = (1.0, 0.1)  # of users that are active in a step
 GOALS = {10_000: 0.011, 1_000_000: 1.0}  # seconds a step
+ROUNDS = 30  # steps timed at most, in at most 12 seconds, but at least 4
 LIMIT = "of it hashing and compressing what is recorded: about 1 us a row"
 
 
@@ -125,7 +126,7 @@ def step(size: int, share: float) -> dict[str, float]:
             acts[0], rounds, begun = 0, 0, time.perf_counter()
             clock: dict[str, list[float]] = {"wall": [], "bare": [], "hand": []}
             processor = 0.0
-            while rounds < 30 and (rounds < 4 or time.perf_counter() - begun < 12.0):
+            while rounds < ROUNDS and (rounds < 4 or time.perf_counter() - begun < 12.0):
                 for name, act in (
                     ("wall", lambda: runner.run(recorded.run(1))),
                     ("bare", lambda: runner.run(bare.run(1))),

@@ -150,15 +150,25 @@ class Turn:
         who = f"agent:{int(self.agents[row])}" if asker is None else asker
         return Address(self.tick, self.phase.name, int(self.lanes[row]), self.number, who, label)
 
-    async def ask(self, row: int, request: Any, label: str, *, route: str = "default", asker: str | None = None) -> Any:
-        """Ask a model on behalf of the agent in this row. One label, one question a turn."""
-        return await self._door().ask(request, self.address(row, label, asker=asker), route=route)
+    async def ask(
+        self, row: int, request: Any, label: str, *, route: str = "default", asker: str | None = None, drawn_at: Address | None = None
+    ) -> Any:
+        """Ask a model on behalf of the agent in this row. One label, one question a turn. ``drawn_at``: the address whose draw a sampled
+        reply takes, where equal questions are to have one answer wherever they are asked (by default each is a draw of its own)."""
+        return await self._door().ask(request, self.address(row, label, asker=asker), route=route, drawn_at=drawn_at)
 
     async def ask_all(
-        self, row: int, requests: Sequence[Any], label: str, *, route: str = "default", asker: str | None = None
+        self,
+        row: int,
+        requests: Sequence[Any],
+        label: str,
+        *,
+        route: str = "default",
+        asker: str | None = None,
+        drawn_at: Address | None = None,
     ) -> list[Any]:
         """Several questions at once, numbered as one list."""
-        return await self._door().ask_all(requests, self.address(row, label, asker=asker), route=route)
+        return await self._door().ask_all(requests, self.address(row, label, asker=asker), route=route, drawn_at=drawn_at)
 
     def look_up(self, row: int, query: str, **arguments: Any) -> Content:
         """What the agent in this row looks up: ``search`` or ``platform.search``, with the query's arguments. Changes nothing.

@@ -24,7 +24,7 @@ class FakeDoor:
     delay: int | None = None  # seed of the delays, None: none
     asked: list[tuple[Address, Request, str]] = field(default_factory=list)
 
-    async def ask(self, request: Request, address: Address, *, route: str = "default") -> Reply:
+    async def ask(self, request: Request, address: Address, *, route: str = "default", drawn_at: Address | None = None) -> Reply:
         self.asked.append((address, request, route))
         if self.delay is not None:
             random = np.random.Generator(np.random.Philox(key=self.delay, counter=len(self.asked)))
@@ -32,7 +32,9 @@ class FakeDoor:
                 await asyncio.sleep(0)
         return self.answer(request, address, route)
 
-    async def ask_all(self, requests: Sequence[Request], address: Address, *, route: str = "default") -> list[Reply]:
+    async def ask_all(
+        self, requests: Sequence[Request], address: Address, *, route: str = "default", drawn_at: Address | None = None
+    ) -> list[Reply]:
         return list(await asyncio.gather(*(self.ask(r, replace(address, number=n), route=route) for n, r in enumerate(requests))))
 
 

@@ -82,7 +82,7 @@ class Posts:
         self,
         author: ArrayLike,
         time: int,
-        kind: Kind,
+        kind: Kind | ArrayLike,
         texts: Sequence[str] | None = None,
         *,
         original: ArrayLike = -1,

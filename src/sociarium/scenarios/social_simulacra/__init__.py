@@ -1,0 +1,1 @@
+"""Social simulacra: a community populated from its design."""

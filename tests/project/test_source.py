@@ -197,3 +197,10 @@ def test_text_files_hold_no_control_bytes() -> None:
 def test_each_check_can_fail(check: Callable[[ast.AST], list[ast.AST]], guilty: str, innocent: str) -> None:
     assert check(ast.parse(guilty))
     assert not check(ast.parse(innocent))
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "examples"])
+def test_no_script_hides_a_module_of_the_standard_library(folder):
+    """A script's folder comes first when it looks for modules: a script called platform.py breaks NumPy in the one beside it."""
+    hidden = sorted(path.name for path in (ROOT / folder).rglob("*.py") if path.stem in sys.stdlib_module_names)
+    assert not hidden

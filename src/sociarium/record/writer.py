@@ -43,6 +43,7 @@ class Writer:
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._notes: list[_Job] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._timed_by: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._main, name="sociarium-writer", daemon=True)
         self._thread.start()
@@ -75,8 +76,9 @@ class Writer:
         """Need not be durable at once: it goes along with the next transaction, or alone after a short while."""
         self._check()
         self._notes.append(_Job(work, None))
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(NOTE_DELAY, self._flush_notes)
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._timed_by is not loop:  # a loop that has ended takes its timer along
+            self._timer, self._timed_by = loop.call_later(NOTE_DELAY, self._due), loop
 
     def fail(self, error: RecordError) -> None:
         """Pause: something written beside the database (a part, a snapshot) could not be."""
@@ -87,6 +89,8 @@ class Writer:
         if self._closed:
             return
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         self._flush_notes()
         self._queue.put(None)
         self._thread.join()
@@ -102,10 +106,12 @@ class Writer:
         self._flush_notes()
         self._queue.put(job)
 
+    def _due(self) -> None:
+        self._timer = None
+        self._flush_notes()
+
     def _flush_notes(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """The timer is left standing: to stop and start one a call would be dear."""
         for job in self._notes:
             self._queue.put(job)
         self._notes.clear()

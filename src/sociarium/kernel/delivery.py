@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sociarium.kernel.actions import among
 from sociarium.kernel.environment import News
 from sociarium.kernel.ledger import EMPTY, Closed, Reported
 from sociarium.kernel.mind import Minds, told_to
@@ -36,7 +37,7 @@ class Delivery:
             return known[lane, group]
 
         for piece in pieces:
-            piece.heard = _recipients(piece, members)
+            piece.heard = _recipients(piece, members, self.minds.hearers)
             told = told_to(_news(piece, turn), piece.heard)
             heard += [] if told is None else [told]
         self.minds.notice(heard)
@@ -56,7 +57,7 @@ class Delivery:
         for kind in closed:
             rest: list[Ints] = []
             for piece in kind.pieces:
-                rest += _without(_recipients(piece, members), piece.heard)
+                rest += _without(_recipients(piece, members, self.minds.hearers), piece.heard)
             if kind.order is not None:
                 rest = [rest[at] for at in kind.order.tolist()]
             told = told_to(kind.news, rest)
@@ -77,24 +78,29 @@ class Delivery:
         return agents if self.world.groups == 1 else agents[self.world.population.get(agents, "group") == group]
 
 
-def _recipients(piece: Reported, members: Callable[[int, int], Ints]) -> list[Ints]:
+def _recipients(piece: Reported, members: Callable[[int, int], Ints], hearers: Ints) -> list[Ints]:
     """Those among ``members(lane, group)`` of each row that its audience allows. Rows of one lane and group share an array."""
     events = piece.events
     if events.audience == "nobody":
         return [EMPTY] * len(events)
+    if events.audience == "own":  # of a million rows mostly a few are of somebody who hears
+        own = [EMPTY] * len(events)
+        for row in np.flatnonzero(among(events.actors, hearers)).tolist():
+            who = members(int(piece.lanes[row]), int(piece.groups[row]))
+            at = _place(who, int(events.actors[row]))
+            own[row] = who[at : at + 1]
+        return own
     around = [members(lane, group) for lane, group in zip(piece.lanes.tolist(), piece.groups.tolist(), strict=True)]
     if events.audience == "group":
         return around
-    if events.audience == "own":
-        return [who[at : at + 1] for who, at in zip(around, map(_place, around, events.actors.tolist()), strict=True)]
     named = events.recipients or []
     return [np.intersect1d(np.asarray(some, np.int64), who) for some, who in zip(named, around, strict=True)]
 
 
-def _place(among: Ints, agent: int) -> int:
+def _place(others: Ints, agent: int) -> int:
     """Where the agent stands among sorted ids; past their end where it does not."""
-    at = int(np.searchsorted(among, agent))
-    return at if at < len(among) and among[at] == agent else len(among)
+    at = int(np.searchsorted(others, agent))
+    return at if at < len(others) and others[at] == agent else len(others)
 
 
 def _without(everyone: list[Ints], heard: list[Ints] | None) -> list[Ints]:
@@ -102,6 +108,8 @@ def _without(everyone: list[Ints], heard: list[Ints] | None) -> list[Ints]:
     if heard is None:
         return everyone
     rest: dict[tuple[int, int], Ints] = {}
+    if all(who is EMPTY for who in everyone):
+        return everyone
     for who, known in zip(everyone, heard, strict=True):
         if (id(who), id(known)) not in rest:
             rest[id(who), id(known)] = np.setdiff1d(who, known) if len(known) else who

@@ -12,7 +12,7 @@ DEMO    ?= $(BIN)/sociarium run govsim --model local:$(MODEL) --set pace=choices
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test dev check lint format types layers docs crash faults fuzz limits calibration big-epidemic bench clean
+.PHONY: help demo test dev check lint format types layers docs crash faults fuzz limits calibration big-epidemic big-platform bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -61,7 +61,10 @@ calibration: $(VENV)/.dev ## recover planted parameters at the published sizes (
 	SOCIARIUM_CALIBRATION=full $(PY) -m pytest tests/training/calibration -q
 
 big-epidemic: $(VENV)/.dev $(VENV)/.weights-$(MODEL) ## 60 days of 8.4 million people with archetype minds, killed, resumed and compared (AGENTS=100000 for less)
-	MODEL=local:$(MODEL)?exact=yes $(PY) tests/crash/big_epidemic.py
+	MODEL=local:$(MODEL)?exact=yes $(PY) -m tests.crash.big_epidemic
+
+big-platform: $(VENV)/.dev $(VENV)/.weights-$(MODEL) ## a million rule users and 20 language users on one platform, killed, resumed, replayed and compared (USERS=2000 for less)
+	MODEL=$${SPEC:-local:$(MODEL)?exact=yes} $(PY) -m tests.crash.big_platform
 
 bench: $(VENV)/.dev ## every benchmark, one JSON line each
 	@for bench in benchmarks/*.py; do $(PY) $$bench || exit 1; done

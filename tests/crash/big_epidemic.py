@@ -10,10 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import signal
-import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,8 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-SOURCES = Path(__file__).parents[2] / "src"
-POLL = 0.02  # seconds between two looks at how far a run is
+from .killing import killed_after, to_the_end
 
 
 def settings(agents: int, days: int, model: str) -> list[str]:
@@ -36,72 +31,24 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "sociarium", *arguments, "--json"]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(SOURCES)}
-
-
-def to_the_end(*arguments: str) -> dict[str, Any]:
-    """What the command says, with seconds and the peak of memory (MiB)."""
-    began = time.monotonic()
-    with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(command(*arguments), env=environment(), stdout=subprocess.PIPE, stderr=errors)
-        assert child.stdout is not None
-        told = child.stdout.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        child.stdout.close()
-        errors.seek(0)
-        assert child.returncode == 0, errors.read().decode()[-3000:]
-    plain = json.loads(told)
-    plain = plain.get("runs", [plain])[0]
-    return {**plain, "seconds": round(time.monotonic() - began, 1), "peak_mib": round(_mib(usage))}
-
-
-def killed_after(ticks: int, folder: Path, *arguments: str) -> int:
-    """Run until so many ticks are committed, kill -9, and say how many there were; -1 where the run ended first."""
-    with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(command(*arguments), env=environment(), stdout=subprocess.DEVNULL, stderr=errors)
-        while child.poll() is None:
-            if committed(folder) >= ticks:
-                os.kill(child.pid, signal.SIGKILL)
-                child.wait()
-                return committed(folder)
-            time.sleep(POLL)
-        errors.seek(0)
-        assert child.returncode == 0, errors.read().decode()[-3000:]
-    return -1
-
-
-def committed(folder: Path) -> int:
-    """Ticks of a run that are safe."""
-    if not (folder / "run.sqlite").exists():
-        return 0
-    connection = sqlite3.connect(f"file:{folder / 'run.sqlite'}?mode=ro", uri=True)
-    try:
-        return int(connection.execute("SELECT count(*) FROM ticks").fetchone()[0])
-    except sqlite3.OperationalError:  # not there yet, or written to right now
-        return 0
-    finally:
-        connection.close()
+def ended(*arguments: str) -> dict[str, Any]:
+    plain = to_the_end(command(*arguments))
+    return {**plain, **plain["runs"][0]} if "runs" in plain else plain
 
 
 def trial(folder: Path, agents: int, days: int, model: str, kills: Sequence[int]) -> dict[str, Any]:
     """One run undisturbed, and one killed after each of these numbers of ticks and resumed."""
     arguments = settings(agents, days, model)
-    whole = to_the_end("run", *arguments, "--out", str(folder / "whole"))
+    whole = ended("run", *arguments, "--out", str(folder / "whole"))
     broken, began, hit = folder / "broken", time.monotonic(), list[int]()
     for number, ticks in enumerate(kills):
         verb = ["resume", str(broken)] if number else ["run", *arguments, "--out", str(broken)]
-        hit.append(killed_after(ticks, broken, *verb))
-    resumed = to_the_end("resume", str(broken))
+        hit.append(killed_after(ticks, broken, command(*verb)))
+    resumed = ended("resume", str(broken))
     return {
         "agents": agents, "days": days, "model": model, "killed_after": hit, "whole": whole, "resumed": resumed,
         "broken_seconds": round(time.monotonic() - began, 1), "equal": whole["digest"] == resumed["digest"],
     }  # fmt: skip
-
-
-def _mib(usage: resource.struct_rusage) -> float:
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 2**20
 
 
 if __name__ == "__main__":

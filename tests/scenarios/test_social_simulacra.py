@@ -11,12 +11,15 @@ from sociarium.kernel.errors import UsageError
 from sociarium.lab import running
 from sociarium.lab.cards import Needs
 from sociarium.lab.claims import checks_of, match_checks, run_claims
+from sociarium.lab.judging import Judge
 from sociarium.lab.running import Options
 from sociarium.models.backends.scripted import ScriptedBackend
+from sociarium.models.request import Reply
 from sociarium.scenarios import catalogue
 from sociarium.scenarios.social_simulacra import claims
 from sociarium.scenarios.social_simulacra.checks_measures import conversations
 from sociarium.scenarios.social_simulacra.history import read as read_history
+from sociarium.scenarios.social_simulacra.moderating import verdicts
 from sociarium.scenarios.social_simulacra.people import community
 from sociarium.scenarios.social_simulacra.questions import multiverse, regenerated, thread, what_if
 from sociarium.scenarios.social_simulacra.scenario import SocialSimulacra
@@ -231,6 +234,24 @@ def test_the_studies_that_need_real_conversations_say_where_they_look(tmp_path):
         conversations(tmp_path)
     (tmp_path / "conversations.jsonl").write_text('["a", "b"]\n["c"]\n')
     assert conversations(tmp_path) == ["a\nb", "c"]
+
+
+def test_a_moderator_says_of_every_utterance_whether_it_breaks_the_rules():
+    def answer(request, draw):
+        if request.kind == "choose":
+            comment = "\n".join(block.text for block in request.blocks if block.text.startswith("[["))
+            sale = any(word in comment.lower() for word in ("discount", "coupon", "promo", "pathetic", "laughable", "clueless"))
+            return Reply(probabilities=(0.9, 0.1) if sale else (0.2, 0.8))
+        return "words"
+
+    by_rule = lived(threads=200, reply=0, breaking=0.4, persona=0, personas=0)
+    door = _lived_with(answer, personas=0, threads=0).door
+    found = run(verdicts(by_rule, door))
+    assert len(found) == 200 and all(one.answered for one in found)
+    assert Judge.measured([one.said for one in found], [one.true for one in found]).specificity == 1
+    assert run(verdicts(by_rule, door)) == found
+    with pytest.raises(UsageError, match="needs a model"):
+        run(verdicts(of().build(1)))
 
 
 @pytest.mark.model

@@ -29,10 +29,11 @@ from sociarium.lab.discrimination import (
     run,
 )
 from sociarium.lab.judging import Judge
-from sociarium.lab.running import in_memory
+from sociarium.lab.running import Options, in_memory, simulation_of
 from sociarium.minds.language import prompts
 from sociarium.minds.language.rendering import laid_out
 from sociarium.models.request import Request
+from sociarium.scenarios.social_simulacra.moderating import verdicts
 from sociarium.scenarios.social_simulacra.scenario import SocialSimulacra
 from sociarium.scenarios.social_simulacra.stubs import played, threads_of
 from sociarium.scenarios.social_simulacra.thinking import HERE
@@ -168,6 +169,22 @@ async def a_model_follows(context: ClaimContext) -> Measured:
         labels += [label] * len(own)
     found = held_out(texts, labels, seed=context.seeds[0])
     return Measured.estimated(found.interval(), holds=found.interval().low > 0.5)
+
+
+@claim("a-model-can-judge")
+async def a_model_can_judge(context: ClaimContext) -> Measured:
+    """Sensitivity + specificity - 1 of the model as moderator of 60 posts of which half break the rules: above 0 by its interval."""
+    settings: dict[str, Any] = {"model": context.model, "personas": 0, "threads": 60, "reply": 0, "breaking": 0.5, "persona": 0}
+    by_rule = await played(None, context.seeds[0], **{name: value for name, value in settings.items() if name != "model"})
+    door = (await simulation_of(SocialSimulacra.of(settings), context.seeds[0], Options())).door
+    found = await verdicts(by_rule, door)
+    judge = Judge.measured([one.said for one in found], [one.true for one in found])
+    error = sum(rate * (1 - rate) / size for rate, size in _rates(judge)) ** 0.5
+    return Measured(judge.power, judge.power - 1.96 * error, judge.power + 1.96 * error, judge.power - 1.96 * error > 0)
+
+
+def _rates(judge: Judge) -> list[tuple[float, int]]:
+    return [(judge.sensitivity, judge.positives), (judge.specificity, judge.negatives)]
 
 
 @claim("error-telling-real-from-generated")

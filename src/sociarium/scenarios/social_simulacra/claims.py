@@ -1,6 +1,7 @@
 """What the paper and its system file claim, checked on the engine. One function a claim of the card; they stand in three files."""
 
 from sociarium.scenarios.social_simulacra.checks_measures import (
+    a_model_can_judge,
     a_model_follows,
     anova_level,
     breaking_share,
@@ -26,7 +27,7 @@ from sociarium.scenarios.social_simulacra.checks_threads import (
 )
 
 __all__ = [
-    "a_model_follows", "ablations", "anova_level", "breaking_share", "description_carries_design", "expansion_calls",
+    "a_model_can_judge", "a_model_follows", "ablations", "anova_level", "breaking_share", "description_carries_design", "expansion_calls",
     "expansion_stops", "judge_measured", "multiverse_at_zero", "multiverse_spread", "persona_diversity",
     "prompt_plumbing", "provenance", "raters", "reply_law", "reply_mean", "sensitivity_disjoint",
     "sensitivity_identical", "sensitivity_rises", "telling", "what_if_isolation",

@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from sociarium.environments.columnar import Cells, ColumnarEnvironment
 from sociarium.environments.emotions.levels import POSIM, EmotionRules, caught, faded, stirred
 from sociarium.environments.wording import Wording
-from sociarium.kernel.actions import ActionTable, Vector, action, operation
+from sociarium.kernel.actions import Actions, ActionTable, Vector, action, operation
 from sociarium.kernel.content import Block, Content
 from sociarium.kernel.environment import Events, Groups, Outcome
 from sociarium.kernel.errors import UsageError
-from sociarium.kernel.turn import Observations, Turn
+from sociarium.kernel.turn import Observations, Turn, TurnKind
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -89,8 +89,10 @@ class Emotions(ColumnarEnvironment):
         each = ", ".join(self.wording.say("level", emotion=name, level=round(float(columns[name][row]), 2)) for name in self.rules.names)
         return (Block(self.wording.say("state", levels=each, low=self.rules.low, high=self.rules.high), origin=self.name),)
 
-    def apply(self, turn: Turn, seen: Observations, actions: Any) -> Outcome:
-        """All who were awake have faded, whether or not anything stirs them."""
+    def apply(self, turn: Turn, seen: Observations, actions: Actions) -> Outcome:
+        """All who were awake have faded, whether or not anything stirs them. A survey leaves nothing."""
+        if turn.kind == TurnKind.PROBE:
+            return super().apply(turn, seen, Actions())
         self.levels[turn.agents] = faded(self.levels[turn.agents], self.rules)
         return super().apply(turn, seen, actions)
 

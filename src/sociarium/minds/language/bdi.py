@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from sociarium.kernel.actions import ActionSpec, Vector
-from sociarium.kernel.content import Block, Content, said
+from sociarium.kernel.content import Block, Content, Trust, said
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.outcomes import Status
 from sociarium.minds.language.asking import Asking
@@ -52,7 +52,7 @@ class BDIRules:
     beliefs; without ``intention`` what is done is asked without the levels of strategy. ``single``: all of it in one question that
     reasons first. ``stirs``: the action that tells the world how emotions are stirred, by ``emotions`` in order. ``targets``: arguments
     that must be among what the agent is shown (environment, column; -1 is none): ``{"post": ("platform", "feed")}``. ``most`` actions a
-    turn. ``memories``: how many are called up, by ``query``. ``jitter``: how far temperature and top-p of one call lie from the sampling's.
+    turn. ``memories``: how many are called up, by the last ``seek`` of the words of others that are shown. ``jitter``: how far temperature and top-p of one call lie from the sampling's.
     """
 
     steps: tuple[Step, ...] = STEPS
@@ -62,7 +62,7 @@ class BDIRules:
     targets: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     most: int = 10
     memories: int = 5
-    query: str = ""
+    seek: int = 0
     sampling: Sampling | None = None
     jitter: tuple[float, float] = (0.0, 0.0)
 
@@ -83,7 +83,10 @@ class BDI(Decider):
 
     async def decide(self, asking: Asking) -> Decision:
         rules, decision = self.rules, Decision()
-        head = (*await asking.context(Focus((rules.query,) if rules.query else (), rules.memories), self.uses), *asking.described())
+        shown = asking.described()
+        spoken = [block.text for block in shown if block.trust is not Trust.ENGINE]
+        sought = Focus(tuple(spoken[len(spoken) - min(rules.seek, len(spoken)) :]), rules.memories)
+        head = (*await asking.context(sought, self.uses), *shown)
         if rules.single:
             return await self._at_once(asking, head)
         if "belief" in rules.steps:

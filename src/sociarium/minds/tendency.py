@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 TENDS = tuple(f"tends_{act}" for act in ACTS)
 """Columns of the population: how much each agent tends to each act, weights of 0 or more."""
 
+SENTENCES = {"repost_comment": 1, "short_comment": 1, "long_comment": 3, "short_post": 2, "long_post": 4}
 AIMED = np.array([act not in ("short_post", "long_post") for act in ACTS])  # acts that need a post to act on
 ORDER = ("anger", "disgust", "sadness", "fear", "neutral", "surprise", "happiness")
 """In this order one uniform number falls on an emotion: with the same draw, less of a negative one never makes another act negative."""
@@ -151,7 +152,7 @@ class Tendencies(Mind):
                 wanted = turn.offer(name).arguments
                 columns = {key: column[rows] for key, column in said.items() if key in wanted}
                 if "text" in wanted:
-                    columns["text"] = self._texts(shown[rows], agents[rows], random, 3 if name.startswith("long") else 1)
+                    columns["text"] = self._texts(shown[rows], agents[rows], random, SENTENCES[name])
                 actions.add(turn, name, agents[rows], **columns)
 
     def _shown(self, felt: Floats, agents: Ints, random: Stream) -> Ints:

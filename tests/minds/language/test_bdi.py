@@ -28,6 +28,7 @@ from sociarium.minds.language.belief_layers import MOST_SENTENCES, MOST_SUBJECTS
 from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.mind import LanguageMind
 from sociarium.minds.language.persona import Persona
+from sociarium.models.backends.fields import plan
 from sociarium.models.request import Reply, Sampling
 
 TARGETS = {"post": ("board", "feed")}
@@ -156,7 +157,8 @@ def test_a_target_that_is_not_shown_is_no_act_and_the_others_are_carried_out():
     wrong = {"actions": [{"action": "like", "post": 5, "mood": "cross"}, {"action": "write", "text": "So.", "mood": "glad"}]}
     door = replying(intention=wrong)
     _, records, _, _ = lived(door)
-    assert asked(door, "intention")[0].schema["properties"]["actions"]["items"]["properties"]["post"] == {"type": "integer", "enum": [4, 7]}
+    like = asked(door, "intention")[0].schema["properties"]["actions"]["items"]["anyOf"][0]["properties"]
+    assert like["action"] == {"const": "like"} and like["post"] == {"type": "integer", "enum": [4, 7]}
     assert records[0].applied.get("board.like", 0) == 0 and records[0].applied["board.write"] == 2
     assert records[0].outcomes[0].counts["illegal"] == 2
 
@@ -181,6 +183,28 @@ def test_steps_may_be_left_out_and_all_may_be_one_question():
     _, records, emotions, _ = lived(door, single=True)
     assert {address.label for address, _, _ in door.asked} == {"bdi:single"}
     assert emotions.levels.any() and records[0].applied["board.like"] == 2
+
+
+FLAT = {
+    "belief": {"psychology": "I doubt.", "subject": "water", "opinion": "bad", "reason": "Ann", **BELIEF["emotion"]},
+    "desire": {"type": "entertainment", "description": "a joke", "intensity": "low"},
+    "intention": {"action": "like", "post": 4, "text": "", "mood": "glad"},
+    "single": {"reasoning": "so", **BELIEF["emotion"], "action": "write", "post": 4, "text": "Hm.", "mood": "glad"},
+}
+
+
+def test_the_flat_form_says_the_same_in_one_object_of_short_lists():
+    door = replying(**FLAT)
+    _, records, emotions, beliefs = lived(door, flat=True)
+    assert np.allclose(emotions.levels[0], [0, 0, 0.3, 0.15, 0, 0]) and beliefs.opinions[0]["water"].opinion == "bad"
+    assert records[0].applied["board.like"] == 2 and records[0].outcomes[0].counts["ok"] == 2
+    assert "entertainment, 0.3 of 1" in words(asked(door, "intention")[0])
+    for _, request, _ in door.asked:
+        assert plan(request) is not None  # a small model can fill it field by field
+    _, records, _, _ = lived(replying(**FLAT), flat=True, single=True)
+    assert records[0].applied["board.write"] == 2
+    _, records, _, _ = lived(replying(**{**FLAT, "intention": {**FLAT["intention"], "action": "nothing"}}), flat=True)
+    assert records[0].outcomes[0].counts["ok"] == 2 and not records[0].applied.get("board.like")
 
 
 def test_jitter_is_drawn_by_agent_and_stays_within_its_bounds():

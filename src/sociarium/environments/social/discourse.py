@@ -38,13 +38,13 @@ EVENTS = ("liked", "reposted", "repost_commented", "short_commented", "long_comm
 
 NEGATIVE = np.isin(EMOTIONS, ("anger", "disgust", "sadness", "fear", "anxiety"))
 VOICE: Mapping[str, Any] = {"emotion": np.int8, "strength": np.float32, "stance": np.int8}
-SHORT_COMMENT, LONG_COMMENT, SHORT_POST = 80, 500, 140  # characters
+SHORT_COMMENT, LONG_COMMENT, SHORT_POST = 140, 1000, 280  # characters
 
 
 class Discourse(Platform):
     """``hot`` and ``bulletins`` set what is shown beside the feed; everything else is the platform's.
 
-    Minds see, beside ``feed``, (rows, width) each: ``feed_author``, ``feed_emotion`` (a number in ``EMOTIONS``), ``feed_strength`` and
+    Minds see, beside ``feed``, (rows, width) each: ``feed_post`` (of a repost its original, as it is worded), ``feed_author``, ``feed_emotion`` (a number in ``EMOTIONS``), ``feed_strength`` and
     ``feed_stance`` (-1, 0, 1, times how firm); and (rows, shown) each: ``news_fresh`` (new to this agent), ``news_emotion``, ``news_strength``.
     """
 
@@ -73,6 +73,7 @@ class Discourse(Platform):
         emotions, strengths = self.bulletins.tones()
         rows = len(turn.agents)
         return seen | {
+            "feed_post": np.where(feed >= 0, self.posts.content(there) if len(self.posts) else there, -1),
             "feed_author": np.where(feed >= 0, authors, -1),
             "feed_emotion": np.where(feed >= 0, voices["emotion"], 0),
             "feed_strength": np.where(feed >= 0, voices["strength"], 0.0),
@@ -155,7 +156,7 @@ class Discourse(Platform):
         rows = self.posts.append(one, self.world.clock.time, Kind.POST, [text], topic=self.topics_of(_one(text)))
         self.latest[one] = rows
         self._say(rows, np.array([EMOTIONS.index(Bulletin(0, text, 0, emotion, intensity).emotion)]), np.array([intensity]), np.zeros(1))
-        self._name(rows, _one(hashtags), self.world.clock.time)
+        self._tag(rows, _one(hashtags), self.world.clock.time)
         return Outcome([Events("node_posted", one, {"post": rows, "text": _one(text), "emotion": _one(emotion)}, "nobody")])
 
     def advance(self, to: int) -> Outcome | None:
@@ -222,7 +223,7 @@ class Discourse(Platform):
         self._say(rows, emotion, strength, (codes(sieve.column("stance"), STANCES) - 1) * sieve.column("stance_intensity"))
         about = self.posts.original[rows].astype(np.int64)
         if "hashtags" in sieve.table.columns:
-            self._name(rows, sieve.column("hashtags"), self.world.clock.time)
+            self._tag(rows, sieve.column("hashtags"), self.world.clock.time)
         if event in ("reposted", "repost_commented"):
             self._count("reposts", about)
         elif event in ("short_commented", "long_commented"):
@@ -233,7 +234,7 @@ class Discourse(Platform):
         self.voice["emotion"][rows], self.voice["strength"][rows] = emotion, strength
         self.voice["stance"][rows] = np.rint(100 * np.asarray(stance))
 
-    def _name(self, rows: Ints, hashtags: Array, time: int) -> None:
+    def _tag(self, rows: Ints, hashtags: Array, time: int) -> None:
         for row, text in zip(rows.tolist(), hashtags, strict=True):
             if found := self.hot.read(str(text)):
                 self.tags[row] = found

@@ -17,18 +17,14 @@ from sociarium.kernel.content import Block, Content, Trust, said
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.outcomes import Status
 from sociarium.minds.language.asking import Asking
+from sociarium.minds.language.bdi_forms import DESIRES, INTENSITIES, Flat, Lists
 from sociarium.minds.language.belief_layers import BeliefLayers
 from sociarium.minds.language.component import Decider, Decision, Focus
-from sociarium.minds.language.legality import Problem, problem, read_choice, schema_for, short_names
+from sociarium.minds.language.legality import Problem, problem, read_choice, short_names
 from sociarium.models.request import Reply, Sampling
 
 Step = Literal["belief", "desire", "intention"]
 STEPS: tuple[Step, ...] = ("belief", "desire", "intention")
-DESIRES = (
-    "self-expression", "social approval", "information seeking", "emotional release", "social connection", "justice advocacy",
-    "entertainment", "influencing others",
-)  # fmt: skip
-INTENSITIES = {"very low": 0.1, "low": 0.3, "middling": 0.5, "high": 0.7, "very high": 0.9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +61,7 @@ class BDIRules:
     seek: int = 0
     sampling: Sampling | None = None
     jitter: tuple[float, float] = (0.0, 0.0)
+    flat: bool = False
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.steps) - set(STEPS)):
@@ -80,6 +77,7 @@ class BDI(Decider):
         self.name = name
         self.rules = rules or BDIRules()
         self.beliefs = beliefs or BeliefLayers()
+        self.form = Flat() if self.rules.flat else Lists()
 
     async def decide(self, asking: Asking) -> Decision:
         rules, decision = self.rules, Decision()
@@ -90,15 +88,15 @@ class BDI(Decider):
         if rules.single:
             return await self._at_once(asking, head)
         if "belief" in rules.steps:
-            reply = await self._asked(asking, "belief", (*head, *self.mind.prompts["bdi_belief"].render()), _belief(rules))
+            reply = await self._asked(asking, "belief", (*head, *self.mind.prompts["bdi_belief"].render()), self.form.belief(rules.emotions))
             if reply.fields:
-                self._believe(asking, reply.fields, decision)
+                self._believe(asking, self.form.read_belief(reply.fields, rules.emotions), decision)
                 head = (*await asking.context(Focus(top=0), (self.beliefs.name,)), *head)
             _note(decision, reply, "belief")
         desires: list[Desire] = []
         if "desire" in rules.steps:
-            reply = await self._asked(asking, "desire", (*head, *self.mind.prompts["bdi_desire"].render()), _desires())
-            desires = read_desires(reply.fields.get("desires"))
+            reply = await self._asked(asking, "desire", (*head, *self.mind.prompts["bdi_desire"].render()), self.form.desires())
+            desires = read_desires(self.form.read_desires(reply.fields))
             if not desires:
                 desires = [SEEKING]
                 _note(decision, reply, "desire", unread=reply.good)
@@ -112,23 +110,21 @@ class BDI(Decider):
             return
         listed = "\n".join(f"- {name}: {spec.doc}" for name, spec in short_names(specs).items())
         blocks = (*head, *self.mind.prompts[prompt].render(actions=listed, most=self.rules.most))
-        schema = _object(actions=self._acts(specs, among))
-        reply = await self._asked(asking, "intention", blocks, schema)
+        reply = await self._asked(asking, "intention", blocks, self.form.acts(specs, among, self.rules.most))
         _note(decision, reply, "intention")
-        self._read(reply.fields.get("actions"), specs, among, decision)
+        self._read(self.form.read_acts(reply.fields), specs, among, decision)
 
     async def _at_once(self, asking: Asking, head: Content) -> Decision:
         decision = Decision()
         specs, among = self._offered(asking)
         listed = "\n".join(f"- {name}: {spec.doc}" for name, spec in short_names(specs).items())
         blocks = (*head, *self.mind.prompts["bdi_single"].render(actions=listed, most=self.rules.most))
-        parts = _belief(self.rules)["properties"]
-        schema = _object(reasoning={"type": "string", "maxLength": 1200}, emotion=parts["emotion"], actions=self._acts(specs, among))
+        schema = self.form.single(specs, among, self.rules.most, self.rules.emotions)
         reply = await self._asked(asking, "single", blocks, schema)
         if reply.fields:
-            self._believe(asking, reply.fields, decision)
+            self._believe(asking, self.form.read_belief(reply.fields, self.rules.emotions), decision)
         _note(decision, reply, "single")
-        self._read(reply.fields.get("actions"), specs, among, decision)
+        self._read(self.form.read_acts(reply.fields), specs, among, decision)
         return decision
 
     def _believe(self, asking: Asking, given: Mapping[str, Any], decision: Decision) -> None:
@@ -154,17 +150,10 @@ class BDI(Decider):
         specs = [spec for spec in asking.turn.offers if self.rules.stirs not in (spec.name, spec.full)]
         return [spec for spec in specs if all(among[name] for name in spec.arguments if name in among)], among
 
-    def _acts(self, specs: Sequence[ActionSpec], among: Mapping[str, list[int]]) -> dict[str, Any]:
-        item = schema_for(specs)
-        for name, shown in among.items():
-            if name in item["properties"]:
-                item["properties"][name] = {"type": "integer", "enum": shown}
-        return {"type": "array", "items": item, "minItems": 0, "maxItems": self.rules.most}
-
     def _read(self, given: Any, specs: Sequence[ActionSpec], among: Mapping[str, list[int]], decision: Decision) -> None:
         """Legal actions in their order. One that is none is left out, and the turn says so."""
         for one in cast("list[Any]", given)[: self.rules.most] if isinstance(given, list) else []:
-            read = read_choice(one, specs)
+            read = read_choice(_plain(one, specs), specs)
             wrong = read if isinstance(read, Problem) else problem(*read) or _unseen(read[1], among)
             if wrong is not None:
                 decision.status, decision.reason = wrong.status, f"intention: {wrong.reason}"
@@ -201,6 +190,13 @@ def read_desires(given: Any) -> list[Desire]:
     return sorted(found, key=lambda desire: -desire.intensity)
 
 
+def _plain(one: Any, specs: Sequence[ActionSpec]) -> Any:
+    """An act as a mapping that names its action, also where only one is on offer."""
+    if len(specs) == 1 and isinstance(one, dict) and cast("dict[str, Any]", one).get("action") not in short_names(specs):
+        return None
+    return one
+
+
 def _unseen(arguments: Mapping[str, Any], among: Mapping[str, list[int]]) -> Problem | None:
     for name, shown in among.items():
         if name in arguments and arguments[name] not in shown:
@@ -214,27 +210,3 @@ def _note(decision: Decision, reply: Reply, step: str, *, unread: bool = False) 
     if status > decision.status:
         decision.status, decision.reason = status, f"{step}: {reply.error or status.name.lower()}"
     decision.fallback = decision.fallback or not reply.good or unread
-
-
-def _belief(rules: BDIRules) -> dict[str, Any]:
-    text: dict[str, Any] = {"type": "string", "maxLength": 240}
-    opinion = _object(subject={"type": "string", "maxLength": 80}, opinion=text, reason=text)
-    emotion = _object(**{name: {"type": "number", "minimum": 0, "maximum": 1} for name in rules.emotions})
-    return _object(
-        psychology={"type": "array", "items": text, "maxItems": 4},
-        event_opinions={"type": "array", "items": opinion, "maxItems": 4},
-        emotion=emotion,
-    )
-
-
-def _desires() -> dict[str, Any]:
-    one = _object(
-        type={"type": "string", "enum": list(DESIRES)},
-        description={"type": "string", "maxLength": 240},
-        intensity={"type": "string", "enum": list(INTENSITIES)},
-    )
-    return _object(desires={"type": "array", "items": one, "minItems": 1, "maxItems": 3})
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

@@ -23,6 +23,7 @@ from sociarium.models.spec import split
 
 Vectors = NDArray[np.float32]  # (texts, dimensions), each row of length 1, or 0 for a text without any feature
 WORD = re.compile(r"\w+", re.UNICODE)
+MOST_WORDS = 50_000  # whose hashes are kept
 
 
 class Embedder:
@@ -96,6 +97,7 @@ class HashingEmbedder(Embedder):
         if not 8 <= dimensions <= 65536:
             raise ModelError(f"a hashing embedder has from 8 to 65536 dimensions, not {dimensions}")
         self.dimensions = dimensions
+        self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         self.facts = BackendFacts(
             name="embed:hashing",
             digest="sociarium-hashing-1",
@@ -110,16 +112,25 @@ class HashingEmbedder(Embedder):
         listed = list(texts)
         rows = np.zeros((len(listed), self.dimensions), np.float64)
         for row, text in zip(rows, listed, strict=True):
-            for word in WORD.findall(text.casefold()):
-                self.add(row, word, 1.0)
-                marked = f"<{word}>"
-                for start in range(len(marked) - 2):
-                    self.add(row, f"#{marked[start : start + 3]}", 0.5)
+            parts = [self._word(word) for word in WORD.findall(text.casefold())]
+            if parts:  # sums of halves: exact in any order
+                bins = np.concatenate([bins for bins, _ in parts])
+                row += np.bincount(bins, np.concatenate([values for _, values in parts]), self.dimensions)
         return unit(rows)
 
-    def add(self, row: NDArray[np.float64], feature: str, weight: float) -> None:
-        number = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "little")
-        row[(number >> 1) % self.dimensions] += weight if number & 1 else -weight
+    def _word(self, word: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The bins that a word and its trigrams fall into, and what they add there; words come again and again."""
+        if (known := self._known.get(word)) is not None:
+            return known
+        marked = f"<{word}>"
+        features = [(word, 1.0), *((f"#{marked[start : start + 3]}", 0.5) for start in range(len(marked) - 2))]
+        hashed = [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") for name, _ in features]
+        bins = np.array([(number >> 1) % self.dimensions for number in hashed], np.int64)
+        values = np.array([weight if number & 1 else -weight for number, (_, weight) in zip(hashed, features, strict=True)])
+        if len(self._known) >= MOST_WORDS:
+            self._known.clear()
+        self._known[word] = bins, values
+        return bins, values
 
 
 def open_embedder(spec: str) -> Embedder:

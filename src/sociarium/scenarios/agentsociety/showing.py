@@ -17,11 +17,13 @@ Floats = NDArray[np.float64]
 def draw(scenario: AgentSociety, folder: Path, target: Path) -> Path:
     """One run, or several, each a line."""
     from sociarium.kernel.extras import optional
+    from sociarium.lab.histories import histories, runs_in
     from sociarium.lab.plots import COLOURS, FAINT, STYLE
 
-    runs = [folder] if (folder / "run.sqlite").exists() else sorted(path.parent for path in folder.glob("seed-*/run.sqlite"))
+    runs = runs_in(folder)
     names = [name for name in ("mobility.outings", "messages.reach", "opinion.polarisation") if _shown(scenario, name)]
-    found = {name: [history(run, name) for run in runs] for name in names}
+    each = [histories(run, names) for run in runs]
+    found = {name: [one[name] for one in each] for name in names}
     style, figures = optional("matplotlib.style", "plot", "drawing"), optional("matplotlib.figure", "plot", "drawing")
     with style.context(STYLE):
         figure = figures.Figure(figsize=(10, 0.6 + 2.7 * len(names)), layout="constrained")
@@ -51,19 +53,6 @@ def draw(scenario: AgentSociety, folder: Path, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(target, dpi=160)
     return target
-
-
-def history(folder: Path, name: str) -> Floats:
-    """A measure, tick by tick."""
-    from sociarium.record.frames import frames
-
-    tables = frames(folder)
-    try:
-        rows = tables.measures().select("tick", "name", "value").rows()
-    finally:
-        tables.close()
-    found = {int(tick): float(value) for tick, which, value in rows if which == name}
-    return np.array([found[tick] for tick in sorted(found)])
 
 
 def by_hour(values: Floats, step: int) -> Floats:

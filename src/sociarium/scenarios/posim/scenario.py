@@ -91,6 +91,7 @@ class Posim(Scenario):
     appraisal: float = Field(0.5, ge=0, le=1, description="how far posts stir users by rule")
     thinking: Literal["bdi", "single", "none"] = Field("bdi", description="of users in words: three questions, one, or no such steps")
     without: list[Literal["belief", "desire", "intention"]] = Field(default_factory=list[Any], description="steps that are left out")
+    answers: Literal["auto", "lists", "flat"] = Field("auto", description="form of replies; auto: flat for local models, which are small")
     most: int = Field(10, ge=1, le=10, description="acts in one turn, of users in words")
     embedder: Literal["hashing", "wordllama"] = Field("hashing", description="what likeness of texts is measured by")
     temperature: float = Field(0.7, ge=0, le=2, description="of the language model")

@@ -30,8 +30,11 @@ def language_mind(scenario: Posim) -> Mind:
     """The mind of all users."""
     sampling = Sampling(temperature=scenario.temperature, max_tokens=scenario.answer_tokens)
     taken = tuple(step for step in STEPS if step not in scenario.without) if scenario.thinking == "bdi" else ()
-    targets = {"post": ("platform", "feed")}
-    rules = BDIRules(taken, scenario.thinking == "single", targets=targets, most=scenario.most, seek=3, sampling=sampling, jitter=JITTER)
+    targets = {"post": ("platform", "feed_post")}
+    flat = scenario.answers == "flat" or (scenario.answers == "auto" and any(one.startswith("local:") for one in scenario.routes().values()))
+    rules = BDIRules(
+        taken, scenario.thinking == "single", targets=targets, most=scenario.most, seek=3, sampling=sampling, jitter=JITTER, flat=flat
+    )
     embedder = HashingEmbedder() if scenario.embedder == "hashing" else WordLlamaEmbedder()
     beliefs = BeliefLayers()
     memory = Memory(

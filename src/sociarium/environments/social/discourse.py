@@ -42,10 +42,11 @@ SHORT_COMMENT, LONG_COMMENT, SHORT_POST = 140, 1000, 280  # characters
 
 
 class Discourse(Platform):
-    """``hot`` and ``bulletins`` set what is shown beside the feed; everything else is the platform's.
+    """``hot`` and ``news_shown`` set what is shown beside the feed; everything else is the platform's.
 
-    Minds see, beside ``feed``, (rows, width) each: ``feed_post`` (of a repost its original, as it is worded), ``feed_author``, ``feed_emotion`` (a number in ``EMOTIONS``), ``feed_strength`` and
-    ``feed_stance`` (-1, 0, 1, times how firm); and (rows, shown) each: ``news_fresh`` (new to this agent), ``news_emotion``, ``news_strength``.
+    Minds see, beside ``feed``, (rows, width) each: ``feed_post`` (of a repost its original, as it is worded), ``feed_author``,
+    ``feed_emotion`` (a number in ``EMOTIONS``), ``feed_strength`` and ``feed_stance`` (-1, 0, 1, times how firm); and (rows, shown) each:
+    ``news_fresh`` (new to this agent), ``news_emotion``, ``news_strength``.
     """
 
     def __init__(self, follows: Network, *, hot: HotListRules | None = None, news_shown: int = 5, **settings: Any) -> None:

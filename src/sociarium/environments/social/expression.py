@@ -1,4 +1,4 @@
-"""How something is said: the emotion that is shown, the stance taken, the style, the narrative; as arguments of actions and columns of events.
+"""How something is said: the emotion that is shown, the stance, the style, the narrative; as arguments of actions and columns of events.
 
 After the strategy level of POSIM's intentions (arXiv 2603.23884). What is shown is recorded with the act; readers meet it in the words, or,
 where they are rules, as numbers.

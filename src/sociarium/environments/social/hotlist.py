@@ -61,14 +61,14 @@ class HotList:
 
     def mention(self, tags: Sequence[int], time: int) -> None:
         """These tags were named, one entry a mention."""
+        self.count("mentions", tags)
         given = np.asarray(tags, np.int64)
-        np.add.at(self.counts, (given, 0), 1.0)
-        np.add.at(self.mentioned, given, 1)
+        self.mentioned += np.bincount(given, minlength=len(self.tags))
         self.last[given] = time
 
     def count(self, what: str, tags: Sequence[int]) -> None:
         """Something was liked, reposted or commented on under these tags, one entry each time."""
-        np.add.at(self.counts, (np.asarray(tags, np.int64), COUNTED.index(what)), 1.0)
+        self.counts[:, COUNTED.index(what)] += np.bincount(np.asarray(tags, np.int64), minlength=len(self.tags))
 
     def heat(self, now: int) -> Floats:
         """One value a tag."""

@@ -48,7 +48,8 @@ class BDIRules:
     beliefs; without ``intention`` what is done is asked without the levels of strategy. ``single``: all of it in one question that
     reasons first. ``stirs``: the action that tells the world how emotions are stirred, by ``emotions`` in order. ``targets``: arguments
     that must be among what the agent is shown (environment, column; -1 is none): ``{"post": ("platform", "feed")}``. ``most`` actions a
-    turn. ``memories``: how many are called up, by the last ``seek`` of the words of others that are shown. ``jitter``: how far temperature and top-p of one call lie from the sampling's.
+    turn. ``memories``: how many are called up, by the last ``seek`` of the words of others that are shown. ``jitter``: how far temperature
+    and top-p of one call lie from the sampling's. ``flat``: each reply is one flat object with one opinion, desire and act.
     """
 
     steps: tuple[Step, ...] = STEPS
@@ -88,7 +89,9 @@ class BDI(Decider):
         if rules.single:
             return await self._at_once(asking, head)
         if "belief" in rules.steps:
-            reply = await self._asked(asking, "belief", (*head, *self.mind.prompts["bdi_belief"].render()), self.form.belief(rules.emotions))
+            reply = await self._asked(
+                asking, "belief", (*head, *self.mind.prompts["bdi_belief"].render()), self.form.belief(rules.emotions)
+            )
             if reply.fields:
                 self._believe(asking, self.form.read_belief(reply.fields, rules.emotions), decision)
                 head = (*await asking.context(Focus(top=0), (self.beliefs.name,)), *head)
@@ -190,10 +193,11 @@ def read_desires(given: Any) -> list[Desire]:
     return sorted(found, key=lambda desire: -desire.intensity)
 
 
-def _plain(one: Any, specs: Sequence[ActionSpec]) -> Any:
+def _plain(one: object, specs: Sequence[ActionSpec]) -> object:
     """An act as a mapping that names its action, also where only one is on offer."""
-    if len(specs) == 1 and isinstance(one, dict) and cast("dict[str, Any]", one).get("action") not in short_names(specs):
-        return None
+    if len(specs) == 1 and isinstance(one, dict):
+        given = cast("dict[str, Any]", one)
+        return given if given.get("action") in short_names(specs) else None
     return one
 
 

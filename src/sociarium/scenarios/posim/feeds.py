@@ -56,7 +56,9 @@ def explored_slots(lengths: Iterable[int]) -> list[int]:
     """How many posts of feeds of these lengths are there to explore: the same number for every one of 50 readers, or it is -1."""
     found: list[int] = []
     for length in lengths:
-        platform, feed = _planted(np.full(200, 0.5), np.zeros(200, np.int64), np.linspace(60, 1, 200), FeedRules(length, even=False), readers=50)
+        platform, feed = _planted(
+            np.full(200, 0.5), np.zeros(200, np.int64), np.linspace(60, 1, 200), FeedRules(length, even=False), readers=50
+        )
         readers = np.arange(50)
         posts, explored = feed.composed(platform, readers, Randomness(length).stream("feed"))
         numbers = np.unique(explored.sum(axis=1))

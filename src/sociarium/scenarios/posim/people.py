@@ -88,13 +88,15 @@ def _names(names: list[str], kind: Array, random: Stream) -> Array:
     agents = np.arange(len(kind))
     listed = [words()["kinds"][name]["names"] for name in names]
     drawn = random.at("name").uniform(agents).tolist()
-    return _texts([f"{listed[code][int(share * len(listed[code]))]} {agent}" for agent, code, share in zip(agents, kind, drawn, strict=True)])
+    return _texts(
+        [f"{listed[code][int(share * len(listed[code]))]} {agent}" for agent, code, share in zip(agents, kind, drawn, strict=True)]
+    )
 
 
 def _about(kind: dict[str, Any], random: Stream, agent: int) -> str:
     listed: list[str] = kind["about"]
-    first, second = random.integers(0, len(listed) - 1, [agent, agent], np.array([0, 1])).tolist()
-    return " ".join(dict.fromkeys((listed[first], listed[second])))
+    drawn: list[int] = random.integers(0, len(listed) - 1, [agent, agent], np.array([0, 1])).tolist()
+    return " ".join(dict.fromkeys(listed[number] for number in drawn))
 
 
 def _one_of(listed: list[str], random: Stream, agents: Array) -> Array:

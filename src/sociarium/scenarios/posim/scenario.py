@@ -116,7 +116,7 @@ class Posim(Scenario):
 
     def platform(self, people: Population, network: Any) -> Discourse:
         embed = (HashingEmbedder() if self.embedder == "hashing" else WordLlamaEmbedder()).vectors
-        weights = {"interest": self.interest, "popularity": self.popularity, "recency": self.recency, "explore": self.explore}
+        weights: dict[str, Any] = {name: getattr(self, name) for name in ("interest", "popularity", "recency", "explore")}
         rules = FeedRules(self.feed, relations=self.form == "paper", form=self.form, **weights)
         feed = PosimFeed(TextInterests(embed, list(people["user"]["description"]), latest=False), rules, embed=embed)
         return Discourse(network, recommender=feed, rules=PlatformRules(exposures="pairs", comments_shown=self.comments))

@@ -29,7 +29,10 @@ SMOOTH = 3  # ticks over which shares of what is shown are taken together
 
 def draw(scenario: Posim, folder: Path, target: Path) -> Path:
     """One run; of several replicates, their means, and the spread of activity."""
-    shown, felt = [f"platform.shows_{name}" for name in EMOTIONS], [f"emotions.{name}" for name in LOOK if name not in ("anxiety", "neutral")]
+    shown, felt = (
+        [f"platform.shows_{name}" for name in EMOTIONS],
+        [f"emotions.{name}" for name in LOOK if name not in ("anxiety", "neutral")],
+    )
     names = ["platform.acts", "clock.expected", *shown, *felt]
     runs = [histories(run, names) for run in runs_in(folder)]
     shortest = min(len(run["platform.acts"]) for run in runs)
@@ -48,9 +51,11 @@ def draw(scenario: Posim, folder: Path, target: Path) -> Path:
         bottom.set_ylim(bottom=0)
         bottom.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8)
         bottom.set_xlabel("hour" if hours[-1] <= 24 else "hour, from midnight of the first day")
-        bottom.set_xlim(scenario.hour, hours[-1] + scenario.step / 120)
+        bottom.set_xlim(scenario.hour - scenario.step / 60, hours[-1] + scenario.step / 120)
         minds = scenario.model or "users by rule"
-        figure.suptitle(f"{scenario.users:,} accounts, {minds}, {len(runs)} run{'s' * (len(runs) > 1)}", x=0.01, ha="left", fontweight="bold")
+        figure.suptitle(
+            f"{scenario.users:,} accounts, {minds}, {len(runs)} run{'s' * (len(runs) > 1)}", x=0.01, ha="left", fontweight="bold"
+        )
         return saved(figure, target)
 
 

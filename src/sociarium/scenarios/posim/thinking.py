@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sociarium.kernel.mind import Mind
 from sociarium.minds.language import prompts
-from sociarium.minds.language.bdi import BDI, STEPS, BDIRules
+from sociarium.minds.language.bdi import BDI, STEPS, BDIRules, Step
 from sociarium.minds.language.belief_layers import BeliefLayers
 from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.mind import LanguageMind
@@ -29,12 +29,12 @@ JITTER = (0.1, 0.05)  # of temperature and top-p
 def language_mind(scenario: Posim) -> Mind:
     """The mind of all users."""
     sampling = Sampling(temperature=scenario.temperature, max_tokens=scenario.answer_tokens)
-    taken = tuple(step for step in STEPS if step not in scenario.without) if scenario.thinking == "bdi" else ()
+    taken: tuple[Step, ...] = tuple(step for step in STEPS if step not in scenario.without) if scenario.thinking == "bdi" else ()
     targets = {"post": ("platform", "feed_post")}
-    flat = scenario.answers == "flat" or (scenario.answers == "auto" and any(one.startswith("local:") for one in scenario.routes().values()))
-    rules = BDIRules(
-        taken, scenario.thinking == "single", targets=targets, most=scenario.most, seek=3, sampling=sampling, jitter=JITTER, flat=flat
-    )
+    small = any(spec.startswith("local:") for spec in scenario.routes().values())
+    flat = scenario.answers == "flat" or (scenario.answers == "auto" and small)
+    single = scenario.thinking == "single"
+    rules = BDIRules(taken, single, targets=targets, most=scenario.most, seek=3, sampling=sampling, jitter=JITTER, flat=flat)
     embedder = HashingEmbedder() if scenario.embedder == "hashing" else WordLlamaEmbedder()
     beliefs = BeliefLayers()
     memory = Memory(

@@ -44,6 +44,8 @@ async def awake_counts(clock: str, seed: int) -> Floats:
     schedule = kind([Phase("act", "crowd")], Excitation(), step=10 * MINUTE, duration=STEPS * 10 * MINUTE, start=begin, sources=told)
     counts = np.zeros(STEPS)
     simulation = Simulation(Population.of("user", USERS), [Crowd()], [RuleMind(nothing)], schedule, seed=seed)
-    simulation.on_tick.append(lambda record: counts.__setitem__(record.tick, sum(outcome.counts.get("ok", 0) for outcome in record.outcomes)))
+    simulation.on_tick.append(
+        lambda record: counts.__setitem__(record.tick, sum(outcome.counts.get("ok", 0) for outcome in record.outcomes))
+    )
     await simulation.run()
     return counts

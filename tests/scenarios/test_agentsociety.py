@@ -8,16 +8,19 @@ import pytest
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.units import HOUR, MINUTE
 from sociarium.lab import running
-from sociarium.lab.claims import checks_of, match_checks
+from sociarium.lab.claims import ClaimContext, checks_of, match_checks
 from sociarium.lab.running import Options
 from sociarium.minds.needs import NeedColumns
 from sociarium.minds.plans import MOST_STEPS, Plans, Step, StepType
+from sociarium.models.backends.scripted import ScriptedBackend, open_scripted
+from sociarium.models.service import ModelService
 from sociarium.scenarios import catalogue
 from sociarium.scenarios.agentsociety import claims
 from sociarium.scenarios.agentsociety.days import Days
 from sociarium.scenarios.agentsociety.options import minutes_until_morning, options
 from sociarium.scenarios.agentsociety.scenario import AgentSociety
 from sociarium.testing import seed_test, sharing_test, state_test
+from sociarium.testing.memory_journal import MemoryJournal
 
 
 def of(**settings):
@@ -41,7 +44,7 @@ def test_the_shipped_checks_hold_by_rule(settings):
 
 @pytest.mark.parametrize("settings", [{}, {"storm": 1, "news": "ordinary"}])
 def test_a_run_in_words_is_replayed_to_the_same_digest(tmp_path, settings):
-    scenario = of(citizens=6, model="scripted:schema", **settings)
+    scenario = of(citizens=6, model="scripted:schema", embedder="hashing", feel_hours=12, **settings)
     run = asyncio.run(running.start(scenario, 3, tmp_path / "run", Options(snapshot_every=6)))
     again = asyncio.run(running.replay(tmp_path / "run", lambda slug: AgentSociety))
     assert run.digest == again.digest
@@ -137,3 +140,101 @@ def test_each_claim_has_its_check():
 
 def test_sharing_lanes_changes_nothing():
     sharing_test(lambda: of(citizens=10, news="ordinary").build(2), ticks=8)
+
+
+WORDS = {"citizens": 6, "model": "scripted:schema", "embedder": "hashing", "feel_hours": 6}
+
+
+def spoken(seed=3, answer=None, ticks=None, **settings):
+    options = Options() if answer is None else Options(backends={"scripted:schema": ScriptedBackend(answer)})
+
+    async def main():
+        simulation = await running.simulation_of(of(**{**WORDS, **settings}), seed, options)
+        await simulation.run(ticks)
+        return simulation
+
+    return asyncio.run(main())
+
+
+def test_citizens_in_words_remember_what_they_did_and_how_things_stand_with_them():
+    simulation = spoken(news="ordinary")
+    mind = simulation.minds.all[0]
+    memory, status, emotion = (mind.component(name) for name in ("memory", "status", "emotion"))
+    types = {str(text).partition(",")[0] for text in memory.stream["text"]}
+    assert {"mobility", "social", "cognition", "other"} <= types <= {"mobility", "social", "economy", "cognition", "other"}
+    for agent in range(6):
+        rows, lines = memory.stream.of(agent), status.now(agent)
+        assert {"feeling", "thought"} <= set(lines)
+        for key, line in lines.items():
+            if line.memory >= 0:
+                told = str(memory.stream["text"][rows[line.memory]])
+                assert key in status.of_memory(agent, line.memory) and memory.stream["time"][rows[line.memory]] == line.since
+                assert key not in ("activity", "thought", "plan") or line.text in told
+        assert (emotion.levels[agent] == np.rint(emotion.levels[agent])).all() and emotion.words[agent]
+    assert np.abs(emotion.levels - 5).max() > 0
+
+
+def test_memories_status_and_feelings_come_to_the_prompt_of_a_plan():
+    asked = []
+    invented = open_scripted("scripted:schema").script
+
+    def answer(request, draw):
+        asked.append("\n".join(block.text for block in request.blocks))
+        return invented(request, draw)
+
+    spoken(answer=answer, memories=3)
+    plans = [text for text in asked if "What you could do now" in text]
+    assert any("What comes to your mind" in text and "How things stand with you" in text and "What you feel" in text for text in plans)
+
+
+def test_who_says_how_well_a_need_is_met_is_a_switch():
+    for settle, calls in (("model", True), ("rule", False)):
+        simulation = spoken(settle=settle)
+        assert ("needs:settle" in simulation.door.summary()["outcomes"]) == calls
+
+
+def test_an_answer_about_a_need_that_is_no_use_leaves_the_measure_of_the_option_and_is_marked():
+    invented = open_scripted("scripted:schema").script
+
+    def answer(request, draw):
+        level = (request.schema or {}).get("properties", {}).keys() == {"level"}
+        return "no" if level else invented(request, draw)
+
+    records = []
+
+    async def main():
+        simulation = await running.simulation_of(of(**WORDS), 3, Options(backends={"scripted:schema": ScriptedBackend(answer)}))
+        simulation.on_tick.append(records.append)
+        await simulation.run()
+
+    asyncio.run(main())
+    assert sum(rows.fallbacks for record in records for rows in record.outcomes) > 0
+
+
+def test_without_feelings_nothing_is_asked_about_them():
+    outcomes = spoken(feel_hours=0, ticks=8).door.summary()["outcomes"]
+    assert "emotion" not in outcomes and outcomes
+
+
+def test_states_of_citizens_in_words_are_whole():
+    def build():
+        simulation = of(**WORDS).build(1)
+        simulation.door = ModelService({"default": open_scripted("scripted:schema")}, journal=MemoryJournal(), seed=1)
+        return simulation
+
+    state_test(build, ticks=8)
+
+
+@pytest.mark.parametrize("identity", ["resumed-in-words", "resumed-alike"])
+def test_checkpoints_change_nothing_whatever_the_order_of_replies(identity):
+    card = catalogue.card("agentsociety")
+    one = next(each for each in card.claims if each.id == identity)
+    found = checks_of(claims)[identity](ClaimContext(one, (0,)))
+    assert (asyncio.run(found) if asyncio.iscoroutine(found) else found).holds
+
+
+@pytest.mark.model
+def test_a_short_day_on_a_small_model_is_replayed(tmp_path):
+    scenario = of(citizens=6, model="local:smollm2", step=720, feel_hours=24, answer_tokens=120, least_friends=1, most_friends=1)
+    first = asyncio.run(running.start(scenario, 1, tmp_path / "run"))
+    assert asyncio.run(running.replay(tmp_path / "run", lambda slug: AgentSociety)).digest == first.digest

@@ -21,13 +21,15 @@ LEVEL_OF = {Need.HUNGRY: 0, Need.TIRED: 1, Need.WORK: 2, Need.SAFE: 2, Need.SOCI
 class Needs(Component):
     """The needs of a mind's agents. Deciders ask ``pursue`` what rules now and tell ``done`` when a plan is over.
 
-    ``works``: the population's column (true or false) of those who go to work, on ``workdays`` (0 is the first day of the week).
+    ``pursues``: whether inner turns ask what rules; False where a planner does it. ``works``: the population's column (true or false) of
+    those who go to work, on ``workdays`` (0 is the first day of the week).
     """
 
     def __init__(
         self,
         rules: NeedRules | None = None,
         *,
+        pursues: bool = True,
         works: str = "works",
         workdays: Sequence[int] = (0, 1, 2, 3, 4),
         prompt: str = "needs",
@@ -36,6 +38,7 @@ class Needs(Component):
     ) -> None:
         self.name = name
         self.columns = NeedColumns(rules)
+        self.pursues = pursues
         self.works, self.workdays = works, frozenset(workdays)
         self.prompt = prompt
         self.sampling = sampling
@@ -85,7 +88,8 @@ class Needs(Component):
         return blocks if words is None else (*blocks, Block(words, origin="operator", trust=Trust.OUTSIDE))
 
     async def think(self, asking: Asking) -> None:
-        self.pursue(asking)
+        if self.pursues:
+            self.pursue(asking)
 
     def state(self) -> dict[str, Any]:
         return self.columns.state()

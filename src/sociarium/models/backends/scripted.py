@@ -46,7 +46,7 @@ class ScriptedBackend:
         context: int = 1 << 20,
         prices: Prices | None = None,
     ) -> None:
-        self._reply = reply
+        self.script = reply
         self._delay = delay
         self._facts = BackendFacts(
             name=f"scripted:{tag}",
@@ -78,7 +78,7 @@ class ScriptedBackend:
         try:
             if self._delay is not None:
                 await asyncio.sleep(self._delay(request, draw))
-            made = self._reply(request, draw)
+            made = self.script(request, draw)
         finally:
             self.flying -= 1
         reply = Reply(text=made) if isinstance(made, str) else made

@@ -52,12 +52,19 @@ class Days:
             self.options = np.concatenate([self.options, np.full(more, -1)])
             self.lasts = np.concatenate([self.lasts, np.ones(more, np.int64)])
 
-    def turn_over(self, turn: Turn, city: Mapping[str, Array]) -> tuple[Bools, Bools]:
-        """Steps that are done end; those who need a plan now, and those who go on with the next step of theirs."""
+    def ending(self, turn: Turn, city: Mapping[str, Array]) -> Bools:
+        """Whose plan is over as this turn begins: its last step is done."""
+        over = (city["left"] <= 0) & self.plans.active(turn.agents)
+        over[over] = self.plans.at[turn.agents[over]] == self.plans.steps[turn.agents[over]] - 1
+        return over
+
+    def turn_over(self, turn: Turn, city: Mapping[str, Array], settled: Ints | None = None) -> tuple[Bools, Bools]:
+        """Steps that are done end; those who need a plan now, and those who go on with the next step of theirs. What the plans of those
+        in ``settled`` were for is satisfied already."""
         agents, time = turn.agents, turn.time
         ready = city["left"] <= 0
         going = ready & self.plans.active(agents)
-        self.end(self.plans.next(agents[going]), time)
+        self.end(self.plans.next(agents[going]), time, settled)
         workday = (city["work"] >= 0) & (time // DAY % 7 in WORKDAYS)
         _, broken = self.needs.pursue(agents, time, workday=workday)
         left = broken & self.plans.active(agents)
@@ -66,9 +73,10 @@ class Days:
         fresh = broken | ~self.plans.active(agents)
         return fresh, going & ~fresh
 
-    def end(self, over: Ints, time: int) -> None:
-        """What the plans of these agents were for is satisfied."""
-        self._satisfy(over, np.ones(len(over)), time)
+    def end(self, over: Ints, time: int, settled: Ints | None = None) -> None:
+        """What the plans of these agents were for is satisfied, but for those who are ``settled``."""
+        given = over if settled is None else over[~np.isin(over, settled)]
+        self._satisfy(given, np.ones(len(given)), time)
         self.needs.done(over, time)
 
     def _satisfy(self, agents: Ints, share: Array, time: int) -> None:

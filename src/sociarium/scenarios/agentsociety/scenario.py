@@ -18,7 +18,7 @@ from sociarium.kernel.errors import UsageError
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.schedule import Calendar
 from sociarium.kernel.simulation import Intervention, Simulation
-from sociarium.kernel.turn import Phase
+from sociarium.kernel.turn import Phase, TurnKind
 from sociarium.kernel.units import DAY, MINUTE, clock
 from sociarium.lab.scenario import Scenario
 from sociarium.minds.needs import NeedColumns
@@ -70,6 +70,12 @@ class AgentSociety(Scenario):
     friends_talk: bool = Field(True, description="whether friends talk about it")
     bound: float = Field(3.0, ge=0, le=10, description="largest distance of attitudes at which one still listens")
     temperature: float = Field(0.7, ge=0, le=2, description="of the language model")
+    memories: int = Field(8, ge=0, le=100, description="with a model: memories that come to mind for a plan or a message, at most")
+    settle: Literal["model", "rule"] = Field("model", description="with a model: who says how well a need is met after its plan")
+    feel_hours: float = Field(
+        6, ge=0, le=24 * 365, description="with a model: hours between feelings; 0: none", json_schema_extra={"unit": "hours"}
+    )
+    embedder: Literal["wordllama", "hashing"] = Field("wordllama", description="what the relevance of memories is measured by")
     answer_tokens: int = Field(220, ge=16, le=4096, description="most tokens of an answer")
 
     def total_ticks(self) -> int:
@@ -97,11 +103,21 @@ class AgentSociety(Scenario):
         minds = [self.mind(messages), *([RuleMind(nothing)] if self.persuasion in PERSUADERS else [])]
         who = ("citizen",)
         phases = [Phase("live", "mobility", who=who), Phase("write", "messages", who=who)]
+        if self.model is not None:
+            phases += self.inner(who)
         schedule = Calendar(phases, step=self.step * MINUTE, duration=self.days * DAY)
         gates = [] if self.interceptor == "none" else [Interceptor(messages, _is_inflammatory, self._interception())]
         simulation = Simulation(population, [mobility, messages, *topic], minds, schedule, seed=seed, gates=gates)
         simulation.interventions += self.planned()
         return simulation
+
+    def inner(self, who: tuple[str, ...]) -> list[Phase]:
+        """What citizens in words do with what happened: keep it, and from time to time feel something about it."""
+        found = [Phase("remember", "messages", who=who, kind=TurnKind.INNER)]
+        if self.feel_hours:
+            every = max(1, round(60 * self.feel_hours / self.step))
+            found.append(Phase("feel", "messages", who=who, every=every, first=every - 1, kind=TurnKind.INNER))
+        return found
 
     def mind(self, messages: Messages) -> Mind:
         """The mind of all citizens: by rule, or by language where there is a model."""
@@ -111,7 +127,7 @@ class AgentSociety(Scenario):
         from sociarium.minds.language.needs import Needs
         from sociarium.scenarios.agentsociety.thinking import language_mind
 
-        needs = Needs()
+        needs = Needs(pursues=False)
         return language_mind(self, Days(needs.columns), needs)
 
     def caution(self) -> Caution:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,16 +13,23 @@ from sociarium.environments.messages.messages import Messages
 from sociarium.environments.mobility.mobility import Mobility
 from sociarium.kernel.actions import Actions
 from sociarium.kernel.mind import Mind
+from sociarium.kernel.outcomes import Status
 from sociarium.minds.language import prompts
 from sociarium.minds.language.asking import Asking
-from sociarium.minds.language.component import AgentIds, Decider, Decision, Focus
+from sociarium.minds.language.component import AgentIds, Component, Decider, Decision, Focus
+from sociarium.minds.language.emotion import Emotion
+from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.mind import LanguageMind
-from sociarium.minds.language.needs import Needs
+from sociarium.minds.language.needs import LEVEL_OF, Needs
 from sociarium.minds.language.persona import Persona, Rules
+from sociarium.minds.language.status import Status as StatusStore
+from sociarium.minds.needs import Need
 from sociarium.minds.plans import MOST_STEPS, Step, StepType
+from sociarium.models.backends.embed import HashingEmbedder, WordLlamaEmbedder
 from sociarium.models.request import Sampling
 from sociarium.scenarios.agentsociety.days import Days
 from sociarium.scenarios.agentsociety.options import Option, options
+from sociarium.scenarios.agentsociety.remembering import FEEL, Chronicle
 
 if TYPE_CHECKING:
     from sociarium.scenarios.agentsociety.scenario import AgentSociety
@@ -30,14 +38,26 @@ HERE = Path(__file__).parent
 WEIGHED = ("attitude", "norm", "control")
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a citizen is asked: ``memories`` that come to mind, whether it says itself how well it is provided for (``settle``), and the
+    components that speak in its prompts."""
+
+    sampling: Sampling
+    memories: int
+    settle: bool
+    uses: tuple[str, ...]
+
+
 class Planner(Decider):
     """Asks for a plan where one is needed, and goes on with it where not. What is no use is made good by rule, and marked."""
 
     name = "planner"
     actions = ("mobility.go", "mobility.visit", "mobility.stay")
 
-    def __init__(self, needs: Needs, days: Days, wheres: tuple[str, ...], sampling: Sampling) -> None:
-        self.needs, self.days, self.wheres, self.sampling = needs, days, wheres, sampling
+    def __init__(self, needs: Needs, days: Days, chronicle: Chronicle, wheres: tuple[str, ...], how: Manner) -> None:
+        self.needs, self.days, self.chronicle, self.wheres, self.how = needs, days, chronicle, wheres, how
+        self.sampling = how.sampling
 
     def admit(self, agents: AgentIds) -> None:
         self.days.admit(agents)
@@ -46,8 +66,13 @@ class Planner(Decider):
         mask = np.arange(len(asking.turn.agents)) == asking.row
         turn = asking.turn.part(mask)
         city = asking.seen.part(mask, turn)[Mobility.name]
-        fresh, going = self.days.turn_over(turn, city)
+        settled, trouble = False, Decision()
+        if self.how.settle and not asking.probe and self.days.ending(turn, city)[0]:
+            settled, trouble = await self._settled(asking)
+        fresh, going = self.days.turn_over(turn, city, turn.agents if settled else None)
         decision = await self._plan(asking, bool(city["work"][0] >= 0)) if fresh[0] else Decision()
+        if not decision.fallback:
+            decision = trouble
         if fresh[0] or going[0]:
             actions = Actions()
             self.days.carry_out(turn, city, np.zeros(1, np.int64), actions)
@@ -66,7 +91,22 @@ class Planner(Decider):
         self.days.options[asking.agent] = number
         steps, trouble = await self._steps(asking, options()[number])
         self.days.plans.begin(agents, np.zeros(1, np.int64), [steps])
+        self.chronicle.planned(asking, options()[number].name, [step.intention for step in steps])
         return trouble if trouble.fallback else decision
+
+    async def _settled(self, asking: Asking) -> tuple[bool, Decision]:
+        """How well what the plan was for is provided for, now that it is done; where the answer is no use the option's own measure stands
+        in, marked."""
+        need, number = Need(int(self.days.needs.pursued[asking.agent])), int(self.days.options[asking.agent])
+        if need not in LEVEL_OF or number < 0:
+            return False, Decision()
+        what, before = options()[number].name, len(asking.troubles)
+        level = await self.needs.settle(asking, need, what)
+        if level is None:
+            status, reason = asking.troubles[before] if len(asking.troubles) > before else (Status.MALFORMED, "no level")
+            return False, Decision(status=max(status, Status.MALFORMED), reason=reason, fallback=True)
+        self.chronicle.ended(asking, what, level)
+        return True, Decision()
 
     async def _weighed(self, asking: Asking, able: list[tuple[int, Option]]) -> tuple[int, Decision]:
         """The option that attitude, norm and control speak for most, of which one alone needs no question."""
@@ -77,7 +117,8 @@ class Planner(Decider):
         names = [f"option_{at + 1}" for at in range(len(able))]
         schema = {"type": "object", "properties": dict.fromkeys(names, score), "required": names, "additionalProperties": False}
         listed = "\n".join(f"{name}: {option.name}" for name, (_, option) in zip(names, able, strict=True))
-        blocks = (*await self._head(asking), *self.mind.prompts["weigh"].render(options=listed))
+        about = tuple(option.name for _, option in able)
+        blocks = (*await self._head(asking, about), *self.mind.prompts["weigh"].render(options=listed))
         reply = await asking.ask("weigh", blocks, schema=schema, sampling=self.sampling)
         if not reply.good or not reply.fields:
             best = max(able, key=lambda one: one[1].score)[0]
@@ -100,7 +141,10 @@ class Planner(Decider):
         }
         plan = {"type": "array", "items": step, "minItems": 1, "maxItems": MOST_STEPS}
         schema = {"type": "object", "properties": {"steps": plan}, "required": ["steps"], "additionalProperties": False}
-        blocks = (*await self._head(asking), *self.mind.prompts["steps"].render(option=option.name, wheres=", ".join(self.wheres)))
+        blocks = (
+            *await self._head(asking, (option.name,)),
+            *self.mind.prompts["steps"].render(option=option.name, wheres=", ".join(self.wheres)),
+        )
         reply = await asking.ask("steps", blocks, schema=schema, sampling=self.sampling)
         if not reply.good or not reply.fields:
             return option.steps, Decision(status=reply.status, reason=reply.error, fallback=True)
@@ -108,8 +152,8 @@ class Planner(Decider):
         read = tuple(Step(one["intention"], StepType[one["type"].upper()], one["where"], int(one["minutes"])) for one in listed)
         return read, Decision(status=reply.status)
 
-    async def _head(self, asking: Asking) -> Any:
-        return (*await asking.context(Focus(top=0), ("rules", "persona", "needs")), *asking.described())
+    async def _head(self, asking: Asking, about: tuple[str, ...]) -> Any:
+        return (*await asking.context(Focus(about, self.how.memories), self.how.uses), *asking.described())
 
     def state(self) -> dict[str, Any]:
         return self.days.state()
@@ -124,8 +168,8 @@ class Writer(Decider):
     name = "write"
     actions = ("messages.send",)
 
-    def __init__(self, days: Days, sampling: Sampling) -> None:
-        self.days, self.sampling = days, sampling
+    def __init__(self, days: Days, how: Manner) -> None:
+        self.days, self.how = days, how
 
     async def decide(self, asking: Asking) -> Decision:
         network = cast("Messages", self.mind.world["messages"]).network
@@ -135,8 +179,9 @@ class Writer(Decider):
         people = {f"{one} {self.mind.name_of(one)}": one for one in friends}
         properties = {"to": {"type": "string", "enum": list(people)}, "text": {"type": "string", "minLength": 1, "maxLength": 200}}
         schema = {"type": "object", "properties": properties, "required": ["to", "text"], "additionalProperties": False}
-        head = (*await asking.context(Focus(top=0), ("rules", "persona")), *asking.described())
-        reply = await asking.ask("write", (*head, *self.mind.prompts["write"].render()), schema=schema, sampling=self.sampling)
+        about = Focus(tuple(map(self.mind.name_of, friends)), self.how.memories)
+        head = (*await asking.context(about, tuple(name for name in self.how.uses if name != "needs")), *asking.described())
+        reply = await asking.ask("write", (*head, *self.mind.prompts["write"].render()), schema=schema, sampling=self.how.sampling)
         if not reply.good:
             return self.stood_in(asking, reply.status, reply.error)
         return Decision([("messages.send", {"to": people[reply.fields["to"]], "text": reply.fields["text"]})], reply.status)
@@ -146,7 +191,15 @@ def language_mind(scenario: AgentSociety, days: Days, needs: Needs) -> Mind:
     """The mind of all citizens who think in words. Its needs and its plans are those of ``days``."""
     sampling = Sampling(temperature=scenario.temperature, max_tokens=scenario.answer_tokens)
     wheres = ("home", "work", *(kind for kind in scenario.places if kind not in ("home", "work")))
-    components = [Rules(), Persona(), needs, Planner(needs, days, wheres, sampling), Writer(days, sampling)]
+    embedder = HashingEmbedder() if scenario.embedder == "hashing" else WordLlamaEmbedder()
+    memory, status = Memory(embedder=embedder), StatusStore(embedder=embedder)
+    feels = scenario.feel_hours > 0
+    emotion = Emotion(phases=(FEEL,), uses=("rules", "persona", "needs"), sampling=sampling) if feels else None
+    chronicle = Chronicle(days.plans, memory, status, emotion)
+    uses = ("rules", "persona", "needs", "status", *(("emotion",) if feels else ()), "memory")
+    how = Manner(sampling, scenario.memories, scenario.settle == "model", uses)
+    components: list[Component] = [Rules(), Persona(), needs, status, *([emotion] if emotion is not None else []), memory, chronicle]
+    components += [Planner(needs, days, chronicle, wheres, how), Writer(days, how)]
     return LanguageMind(components, prompts(HERE / "prompts"), sampling=sampling)
 
 

@@ -12,7 +12,7 @@ DEMO    ?= $(BIN)/sociarium run govsim --model local:$(MODEL) --set pace=choices
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test dev check lint format types layers docs crash faults fuzz limits calibration big-epidemic big-platform bench clean
+.PHONY: help demo test dev check lint format types layers docs crash faults fuzz limits calibration big-epidemic big-platform big-town bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -65,6 +65,9 @@ big-epidemic: $(VENV)/.dev $(VENV)/.weights-$(MODEL) ## 60 days of 8.4 million p
 
 big-platform: $(VENV)/.dev $(VENV)/.weights-$(MODEL) ## a million rule users and 20 language users on one platform, killed, resumed, replayed and compared (USERS=2000 for less)
 	MODEL=$${SPEC:-local:$(MODEL)?exact=yes} $(PY) -m tests.crash.big_platform
+
+big-town: $(VENV)/.dev $(VENV)/.weights-$(MODEL) ## a day of 25 residents with language minds: forecast, killed, resumed, replayed (HOURS=3 START=7 for less)
+	MODEL="local:$(MODEL)?engine=ctranslate&fields=yes" $(PY) -m tests.crash.big_town
 
 bench: $(VENV)/.dev ## every benchmark, one JSON line each
 	@for bench in benchmarks/*.py; do $(PY) $$bench || exit 1; done

@@ -18,10 +18,19 @@ from sociarium.lab.claims import checks_of, match_checks
 from sociarium.minds.diary import Diary
 from sociarium.minds.habits import Habit, Habits
 from sociarium.minds.language.retrieval import ABLATIONS, Kind
+from sociarium.models.backends.scripted import open_scripted
+from sociarium.models.service import ModelService
 from sociarium.scenarios import catalogue
-from sociarium.scenarios.generative_agents import claims, people
+from sociarium.scenarios.generative_agents import areas, claims, people, questions
 from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
 from sociarium.testing import digest_of, fork_test, seed_test, sharing_test, state_test, ticks_of
+from sociarium.testing.digests import digest_of_state
+from sociarium.testing.memory_journal import MemoryJournal
+
+
+def service_for(simulation):
+    return ModelService({"default": open_scripted("scripted:schema")}, journal=MemoryJournal(), seed=1)
+
 
 LONG = pytest.mark.skipif("SOCIARIUM_TEST_TOWN" not in os.environ, reason="takes minutes: set SOCIARIUM_TEST_TOWN=1")
 SMALL = {"start": 7, "hours": 0.15, "size": 8, "sociability": 1.0, "pass_chance": 1.0}
@@ -132,8 +141,23 @@ def test_persons_of_a_survey_take_the_houses_and_days_of_the_town(tmp_path):
     table = scenario.build(1).world.population["resident"]
     assert len(set(table["name"])) == 8
     assert all(text == "Sex: Female" for text in table["learned"])
+    assert not any(one.name.split()[0] in str(table["currently"]) for one in people.written()[:8]), "nobody is told of another's life"
+    grapevine = scenario.build(1).world["grapevine"]
+    assert table["name"][0].split()[0] in grapevine.facts[0].text
+    assert grapevine.facts[1].said_in(f"{table['name'][3]} for mayor!")
     with pytest.raises(UsageError, match="gss_path"):
         of(residents="gss").build(1)
+
+
+def test_survey_agents_live_lives_that_speak_of_them_as_the_survey_does(shared_data):
+    people_of = people.surveyed(shared_data / "gss_agents" / "agents.jsonl", 25, 3)
+    assert len({one.name.split()[0] for one in people_of}) == 25
+    for one, base in zip(people_of, people.written(), strict=True):
+        words = set(f"{base.lifestyle} {base.requirement} {base.currently}".casefold().replace(".", " ").split())
+        if {"she", "her"} & words and not {"he", "his", "him"} & words:
+            assert "Sex: Female" in one.learned
+        assert one.home == base.home
+        assert base.name.split()[0] not in f"{one.currently} {one.lifestyle} {one.requirement}"
 
 
 def test_a_diary_gives_back_what_fits_best_and_of_equals_the_newer():
@@ -188,6 +212,66 @@ def test_a_question_is_right_where_all_that_is_expected_is_said():
     assert question.right("bob came, and ADA")
     assert not question.right("Ada came")
     assert not Question("memory", "Who came?").right("Ada")
+
+
+def test_a_question_may_be_answered_in_ones_own_words_where_it_says_so():
+    question = Question("plans", "What at ten?", ("baking bread for the day",), least=0.5)
+    assert question.right("I will bake the bread.")
+    assert not question.right("I am for the day off.")
+    assert not Question("plans", "What at ten?", (), least=0.5).right("Anything.")
+
+
+def test_every_question_is_put_under_every_condition_and_counted_apart():
+    interview = Interview([Question("memory", "Who?", ("Ada",)), Question("", "How?")], conditions=("full", "no memory"))
+    put = interview.put(np.arange(2))[1]
+    assert [(q.text, q.condition) for q in put] == [("Who?", "full"), ("How?", "full"), ("Who?", "no memory"), ("How?", "no memory")]
+    assert interview.key("memory", "full") == "memory (full)"
+    assert Interview([]).key("memory", "") == "memory"
+    with pytest.raises(UsageError, match="each once"):
+        Interview([], conditions=())
+
+
+@pytest.mark.parametrize(
+    ("answer", "claimed"),
+    [
+        ("Yes, I know.", True), ("Mara gives a party.", True), ("No.", False), ("No, I have not heard of a party.", False),
+        ("I don\u2019t know who gives the party.", False), ("I never heard of any party.", False), ("A fine day.", False),
+    ],
+)  # fmt: skip
+def test_whoever_denies_to_know_claims_nothing(answer, claimed):
+    assert questions.claims(people.facts()[0], answer) is claimed
+
+
+def test_the_five_areas_are_asked_out_of_ones_own_life_and_what_has_not_happened_is_left_out():
+    assert areas.areas() == ["self-knowledge", "memory", "plans", "reactions", "reflections"]
+    assert [sum(one.area == area for one in areas.templates()) for area in areas.areas()] == [5] * 5
+    portrait = areas.portraits(people.written())[0]
+    assert portrait == {"first": "Mara", "age": "34", "home": "Alder House", "relation": "husband", "relative": "Tobias"}
+    new = areas.questions(portrait)
+    assert {"{", "}"}.isdisjoint("".join(q.text for q in new))
+    assert [q.expects for q in new if q.expects] == [("Mara", "34"), ("Alder House",), ("Tobias",)]
+    assert next(one for one in areas.templates() if "{met}" in one.text).of({"met": "{home}"}).text.endswith("{home}?")
+
+
+@pytest.mark.parametrize("model", [None, "scripted:schema"])
+def test_the_areas_under_each_condition_come_from_the_same_memory_and_change_nothing(model):
+    def after(**settings):
+        simulation = of(model=model, size=6, hours=0.1, embedder="hashing", **settings).build(1)
+        simulation.door = service_for(simulation) if model else simulation.door
+        records = []
+        simulation.on_tick.append(records.append)
+        simulation.run_sync()
+        return simulation, records
+
+    plain, _ = after()
+    asked, records = after(interview="areas", condition="each", interview_hours=0.1)
+    assert digest_of_state(plain.minds.all[0].state()) == digest_of_state(asked.minds.all[0].state())
+    assert np.array_equal(plain.world["town"].tile, asked.world["town"].tile)
+    answered = [event for event in records[-1].events if event.kind == "interview.answered"]
+    conditions = [str(one) for event in answered for one in event.data["condition"]]
+    assert {conditions.count(condition) for condition in ABLATIONS} == {len(conditions) // 4}
+    shares = {name: records[-1].measures[f"interview.self-knowledge ({name})"] for name in ABLATIONS}
+    assert all((share >= 0).all() for share in shares.values())
 
 
 def test_an_interview_without_known_answers_scores_nothing():

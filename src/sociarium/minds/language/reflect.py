@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sociarium.kernel.content import Content
 from sociarium.kernel.errors import UsageError
+from sociarium.kernel.outcomes import Status
 from sociarium.kernel.units import DAY, MINUTE
 from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import Component, Focus
@@ -19,11 +23,19 @@ from sociarium.models.request import Reply, Sampling
 
 Ints = NDArray[np.int64]
 
+MARKS = re.compile(r"^\s*(?:[-*\u2022]+|\d{1,2}[.)](?!\d))\s*")
 DAYS = 63.0  # how long a thought is kept (Piatti et al. 2024)
 
 
+Form = Literal["schema", "text"]
+
+
 class Thinker(Component):
-    """The base of what thinks: it needs a memory, and asks in some phases only (all, when empty)."""
+    """The base of what thinks: it needs a memory, and asks in some phases only (all, when empty).
+
+    ``form``: replies fill a ``schema``, or are plain ``text`` for models too small for that: then a sentence is the first paragraph, and a
+    list is its lines.
+    """
 
     def __init__(
         self,
@@ -34,8 +46,10 @@ class Thinker(Component):
         uses: tuple[str, ...] = ("rules", "persona"),
         sampling: Sampling | None = None,
         days: float | None = DAYS,
+        form: Form = "schema",
     ) -> None:
         self.name = name
+        self.form: Form = form
         self.phases = phases
         self.memory_name = memory
         self.uses = uses
@@ -56,6 +70,13 @@ class Thinker(Component):
         """The value under the prompt's one reply field; None (and noted) where the reply is no use."""
         given = self.mind.prompts[prompt]
         head = await asking.context(Focus(top=0), self.uses)
+        if self.form == "text" and given.reply is not None and (shape := shape_of(given.reply)):
+            reply = await asking.ask(label, (*head, *blocks), sampling=self.sampling)
+            lines = lines_of(reply.text)
+            if not reply.good or not lines:
+                asking.trouble(reply if not reply.good else replace(reply, status=Status.MALFORMED, error="nothing is said"), label)
+                return None
+            return lines[0] if shape == "string" else lines
         reply: Reply = await asking.ask(label, (*head, *blocks), schema=given.reply, sampling=self.sampling)
         if not reply.fields:
             asking.trouble(reply, label)
@@ -71,6 +92,20 @@ class Thinker(Component):
         until = NEVER if self.days is None else asking.turn.time + round(self.days * DAY)
         thought = Remembered(kind, thought.strip(), importance, until_time=until, author=asking.agent)
         return self.memory.remember(asking, thought, evidence)
+
+
+def shape_of(schema: Mapping[str, Any]) -> str:
+    """``string`` or ``list`` where a schema has one field that is a text, or a list of texts; else nothing."""
+    fields = list(cast("Mapping[str, Any]", schema.get("properties", {})).values())
+    kind = fields[0].get("type") if len(fields) == 1 else None
+    if kind == "array":
+        return "list" if fields[0].get("items", {}).get("type") == "string" else ""
+    return "string" if kind == "string" else ""
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a free reply that hold something, without marks of lists and quotation marks around them."""
+    return [plain for line in text.splitlines() if (plain := MARKS.sub("", line).strip().strip('"\u201c\u201d').strip())]
 
 
 class Importance(Thinker):

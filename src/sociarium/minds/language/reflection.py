@@ -24,7 +24,9 @@ Ints = NDArray[np.int64]
 
 
 class Reflection(Thinker):
-    """``counts``: kinds of memories whose importance the counter falls by. ``recent``: the newest memories that questions are asked of (the
+    """In the form ``text`` each question has one insight, which cites all that came to mind.
+
+    ``counts``: kinds of memories whose importance the counter falls by. ``recent``: the newest memories that questions are asked of (the
     paper: 100). ``questions``, ``top`` and ``insights``: how many, and how many memories for each question."""
 
     def __init__(
@@ -84,6 +86,10 @@ class Reflection(Thinker):
         """Insights from what comes to mind on one question. What cites no memory that was shown is no insight."""
         rows = await memory.recall(asking, Focus((question,), self.top), f"{label}:recall")
         if not len(rows):
+            return
+        if self.form == "text":
+            asked = self.mind.prompts["insight"].render(memories=memory.shown(rows), question=question)
+            self.think_that(asking, await self.question(asking, label, asked, "insight"), evidence=rows)
             return
         prompt = self.mind.prompts["evidence"]
         head = await asking.context(Focus(top=0), self.uses)

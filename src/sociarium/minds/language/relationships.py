@@ -13,10 +13,12 @@ from sociarium.minds.language.component import Focus
 from sociarium.minds.language.reflect import Thinker
 
 STRANGERS = 0
+UNSAID = -1
 
 
 class Relationships(Thinker):
-    """``top``: memories that come to mind on the other's name (Generative Agents takes 50). One view an ordered pair."""
+    """``top``: memories that come to mind on the other's name (Generative Agents takes 50). One view an ordered pair. In the form ``text``
+    only the sentence is asked for: how close two are is then ``UNSAID``."""
 
     def __init__(self, *, top: int = 50, name: str = "relationships", **settings: Any) -> None:
         super().__init__(name=name, **settings)
@@ -29,14 +31,18 @@ class Relationships(Thinker):
 
     def set(self, agent: int, other: int, summary: str, closeness: int) -> None:
         """What is known from the start, or decided elsewhere."""
-        self.views[agent, other] = (summary, min(10, max(0, int(closeness))))
+        self.views[agent, other] = (summary, min(10, max(UNSAID, int(closeness))))
 
     def shown(self, asking: Asking, other: int) -> Content:
         """The view in words; nothing of strangers."""
         summary, closeness = self.view(asking.agent, other)
         if not summary:
             return ()
-        values = {"other": self.mind.name_of(other), "closeness": closeness, "summary": said(summary, asking.name)}
+        values = {
+            "other": self.mind.name_of(other),
+            "closeness": None if closeness == UNSAID else closeness,
+            "summary": said(summary, asking.name),
+        }
         return self.mind.prompts["relation"].render(values)
 
     async def update(self, asking: Asking, other: int) -> str:
@@ -45,6 +51,12 @@ class Relationships(Thinker):
         rows = await self.memory.recall(asking, Focus((name,), self.top), f"{label}:recall")
         if not len(rows):
             return self.view(asking.agent, other)[0]
+        if self.form == "text":
+            asked = self.mind.prompts["relationship_text"].render(memories=self.memory.shown(rows), other=name)
+            sentence = await self.question(asking, label, asked, "relationship_text")
+            if isinstance(sentence, str) and not asking.probe:
+                self.set(asking.agent, other, sentence, UNSAID)
+            return sentence if isinstance(sentence, str) else self.view(asking.agent, other)[0]
         prompt = self.mind.prompts["relationship"]
         head = await asking.context(Focus(top=0), self.uses)
         blocks = (*head, *prompt.render(memories=self.memory.shown(rows), other=name))

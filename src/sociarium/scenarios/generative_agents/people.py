@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -22,10 +22,12 @@ from sociarium.minds.agenda import Agenda, Entry
 from sociarium.minds.gossip import Sayings
 from sociarium.minds.habits import Habit
 from sociarium.populations import gss
+from sociarium.populations.personas import Persona
 
 HERE = Path(__file__).parent
 KIND = "resident"
 LINE = re.compile(r"(\d\d):(\d\d) (.+?) @ ([^()]+?)( \(free\))?")
+SHE, HE = {"she", "her", "hers", "herself"}, {"he", "his", "him", "himself"}
 TEXTS = ("innate", "learned", "currently", "lifestyle", "living_area", "requirement", "relationships")
 
 
@@ -88,34 +90,69 @@ def facts() -> tuple[Fact, ...]:
     return tuple(Fact.of(one) for one in _yaml(HERE / "talk.yaml")["facts"])
 
 
+def facts_of(residents: Sequence[Resident]) -> tuple[Fact, ...]:
+    """The two facts, about those who live here."""
+    names = _names(written(), residents)
+    lower = {old.casefold(): new.casefold() for old, new in names.items()}
+    return tuple(
+        replace(fact, text=_renamed(fact.text, names), words=tuple(frozenset(lower.get(w, w) for w in several) for several in fact.words))
+        for fact in facts()
+    )
+
+
 @cache
 def sayings() -> Sayings:
     return Sayings.of(_yaml(HERE / "talk.yaml")["sayings"])
 
 
 def surveyed(path: Path, count: int, seed: int) -> list[Resident]:
-    """Residents whose persons come from a file of survey agents; homes, days and what they are told stay those of the town."""
+    """Residents whose persons come from a file of survey agents: each takes the house, the days, the plans and the news of a written
+    resident, and has a first name of its own. Raises UsageError where the file has too few."""
     records = gss.read_records(path)
-    chosen = gss.sample(records, min(len(records), 4 * count), np.random.Generator(np.random.PCG64(seed)))
-    found: list[Resident] = []
+    drawn = gss.sample(records, min(len(records), 8 * count), np.random.Generator(np.random.PCG64(seed)))
+    waiting = [gss.persona(record) for record in drawn]
+    persons: list[Persona] = []
     taken: set[str] = set()
-    for record in chosen:
-        person = gss.persona(record)
-        if len(found) == count:
+    for base in written()[:count]:
+        free = [one for one in waiting if one.name.split()[0].casefold() not in taken]
+        if not free:
             break
-        if person.name.casefold() in taken:
-            continue
-        taken.add(person.name.casefold())
-        base = written()[len(found)]
-        facts_of = "; ".join(f"{label}: {value}" for label, value in person.facts.items())
-        found.append(
-            Resident(
-                person.name, person.age or base.age, base.home, "", facts_of, "", base.lifestyle, base.requirement, {}, base.day, base.told
-            )
-        )
-    if len(found) < count:
-        raise UsageError(f"{path} has only {len(found)} people with different names among {len(chosen)} drawn; {count} are needed")
-    return found
+        person = next((one for one in free if _may_be(one, base)), free[0])
+        waiting.remove(person)
+        taken.add(person.name.split()[0].casefold())
+        persons.append(person)
+    if len(persons) < count:
+        raise UsageError(f"{path} has only {len(persons)} people with different first names among {len(drawn)} drawn; {count} are needed")
+    names = _names(written()[:count], persons)
+    return [_in_the_life_of(base, person, names) for base, person in zip(written(), persons, strict=False)]
+
+
+def _may_be(person: Persona, base: Resident) -> bool:
+    """Whether a person can live a written life: its texts say she or he where they say anything."""
+    words = set(re.findall(r"[a-z]+", f"{base.learned} {base.currently} {base.lifestyle} {base.requirement}".casefold()))
+    sex = str(person.facts.get(gss.LABELS["sex"], "")).casefold()
+    if not sex or bool(words & SHE) == bool(words & HE):
+        return True
+    return (sex == "female") == bool(words & SHE)
+
+
+def _in_the_life_of(base: Resident, person: Persona, names: Mapping[str, str]) -> Resident:
+    """A person with the house, the days, the plans and the news of a written resident. Its past is that of the survey; it knows nobody."""
+    told = {name: _renamed(getattr(base, name), names) for name in ("currently", "lifestyle", "requirement")}
+    past = "; ".join(f"{label}: {value}" for label, value in person.facts.items())
+    return replace(base, name=person.name, age=person.age or base.age, innate="", learned=past, knows={}, **told)
+
+
+def _names(before: Sequence[Resident], now: Sequence[Resident] | Sequence[Persona]) -> dict[str, str]:
+    """Who is now where somebody was: by whole name and by first name."""
+    pairs = [(old.name, new.name) for old, new in zip(before, now, strict=False)]
+    return dict(pairs) | {old.split()[0]: new.split()[0] for old, new in pairs}
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    """A text that speaks of those who are now there: whole names first, all in one go."""
+    longest = sorted(names, key=len, reverse=True)
+    return re.sub(rf"\b({'|'.join(map(re.escape, longest))})\b", lambda found: names[found[1]], text)
 
 
 def beds(town: TownMap, people: Sequence[Resident]) -> list[int]:

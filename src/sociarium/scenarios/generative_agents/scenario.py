@@ -92,8 +92,9 @@ class GenerativeAgents(Scenario):
     def build(self, seed: int) -> Simulation:
         town, residents = people.town_map(), self.cast(seed)
         chats = Chats(ChatRules(rounds=self.rounds, longest=self.utterance))
-        first = {fact.name: [at for at, one in enumerate(residents) if fact.name in one.told] for fact in people.facts()}
-        grapevine = Grapevine(people.facts(), chats, first)
+        facts = people.facts_of(residents)
+        first = {fact.name: [at for at, one in enumerate(residents) if fact.name in one.told] for fact in facts}
+        grapevine = Grapevine(facts, chats, first)
         place = Town(town, self.rules(), chats=chats)
         habits = self.habits(residents)
         mind: Mind = habits if self.model is None else minded(self, residents, habits)
@@ -142,7 +143,7 @@ class GenerativeAgents(Scenario):
         party = Appointment(0, start, end, "celebrating at the party", town.find("Lantern Café/café"), self.come_chance)
         return Habits(
             days,
-            Gossip(people.facts(), self.pass_chance, people.sayings()),
+            Gossip(people.facts_of(residents), self.pass_chance, people.sayings()),
             Manner(self.sociability, self.lies),
             appointments=[party],
             hosts=hosts,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from sociarium.environments.conversation.grapevine import Grapevine
 from sociarium.kernel.mind import Mind
 from sociarium.minds.agenda import Agenda
 from sociarium.minds.habits import Habits
 from sociarium.minds.language import town as town_minds
+from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.mind import LanguageMind
 from sociarium.minds.language.news import NewsRules
@@ -26,9 +28,10 @@ from sociarium.minds.language.town.talk import Talk, TalkRules
 from sociarium.minds.phased import PhasedMind
 from sociarium.models.backends.embed import HashingEmbedder, WordLlamaEmbedder
 from sociarium.models.request import Sampling
+from sociarium.scenarios.generative_agents import people
+from sociarium.scenarios.generative_agents.people import Resident
 
 if TYPE_CHECKING:
-    from sociarium.scenarios.generative_agents.people import Resident
     from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
 
 HERE = Path(__file__).parent
@@ -40,20 +43,21 @@ PACES: Mapping[str, Residents] = {
         react=ReactRules(separate=True, things=True), talk=TalkRules(relation="each"), closeness=False,
     ),
     "choices": Residents(
-        importance=BY_KIND, style="choose", plan=PlanRules("items", steps=False, top=8), talk=TalkRules(3, 2, 4, 200, "kept", "text", 4),
-        after=("talk_summary",), acquaintance=5, reflection=ReflectionRules(recent=12, questions=1, top=6, insights=2),
-        answers=AnswerRules(3, 200, "text"),
+        importance=BY_KIND, style="choose", form="text", plan=PlanRules("choices", steps=False, top=8),
+        talk=TalkRules(3, 2, 4, 200, "kept", "menu", 4), reflection=ReflectionRules(recent=12, questions=1, top=6, insights=2),
+        answers=AnswerRules(3, 200, "text"), without=frozenset({"relationships", "aftertalk"}),
     ),
 }  # fmt: skip
 """``paper``: as the paper says, with several memories scored and all thoughts after a talk had in one question. ``released``: one question
-each, and the quirks of the released code. ``choices``: for small models: what can be listed is weighed, talks are plain text."""
+each, and the quirks of the released code. ``choices``: for models too small to write: plans, places, reactions and utterances are weighed
+among a few, and the little that is written is plain text."""
 
 
-def minded(scenario: GenerativeAgents, residents: list[Resident], habits: Habits) -> Mind:
+def minded(scenario: GenerativeAgents, residents: Sequence[Resident], habits: Habits) -> Mind:
     """The mind of all residents. At the pace ``talks`` they walk by habit, and the model speaks for them only."""
     prompts = town_minds.prompts(HERE / "prompts")
     if scenario.pace != "talks":
-        parts = components(manner(scenario, written_days(scenario, residents)))
+        parts = components(manner(scenario, residents))
         return LanguageMind([Rules("town_rules"), *parts], prompts, sampling=Sampling(scenario.temperature, 1.0, scenario.thought_tokens))
     sampling = Sampling(scenario.temperature, 1.0, scenario.answer_tokens)
     talk = TalkRules(scenario.memories, longest=scenario.utterance)
@@ -63,9 +67,13 @@ def minded(scenario: GenerativeAgents, residents: list[Resident], habits: Habits
     return PhasedMind({"chats": mind, "interview": mind}, other=habits)
 
 
-def manner(scenario: GenerativeAgents, days: Callable[[int, int], Agenda]) -> Residents:
+def manner(scenario: GenerativeAgents, residents: Sequence[Resident]) -> Residents:
     """The pace, with what the user set apart from it."""
-    pace = PACES[scenario.pace]
+    pace, days = PACES[scenario.pace], written_days(residents)
+
+    def choices(agent: int) -> list[str]:
+        return written_options(residents[agent % len(residents)])
+
     words: dict[str, Any] = {"longest": min(scenario.utterance, pace.talk.longest)}
     if pace.talk.form == "schema":
         words["top"] = scenario.memories
@@ -81,14 +89,30 @@ def manner(scenario: GenerativeAgents, days: Callable[[int, int], Agenda]) -> Re
         habits=days if "planning" in scenario.without else None,
         stand_in=days,
         identity="resident",
-        without=frozenset(scenario.without),
+        options=choices,
+        menu=said_in_town,
+        without=pace.without | frozenset(scenario.without),
     )
 
 
-def written_days(scenario: GenerativeAgents, residents: list[Resident]) -> Callable[[int, int], Agenda]:
-    """The days that were written for the residents, by agent."""
-    from sociarium.scenarios.generative_agents import people
+def written_options(resident: Resident) -> list[str]:
+    """What a resident does by day, each activity once."""
+    found = [words.split(" @ ")[0].split(" ", 1)[1] for words in resident.day]
+    return [activity for activity in dict.fromkeys(found) if activity != "sleeping"]
 
+
+def said_in_town(asking: Asking, lines: Sequence[str], last: bool) -> list[str]:
+    """What may be said where residents choose: what everybody says at this place of a talk, and the news that one knows."""
+    sayings, knows = people.sayings(), asking.value("grapevine", "knows")
+    told = " ".join(lines)
+    grapevine = cast("Grapevine", asking.mind.world["grapevine"])
+    news = [fact.text for at, fact in enumerate(grapevine.facts) if knows[at] and fact.text not in told]
+    usual = sayings.hello if not lines else sayings.bye if last else sayings.small
+    return [*(words for words in usual if words not in told), *news]
+
+
+def written_days(residents: Sequence[Resident]) -> Callable[[int, int], Agenda]:
+    """The days that were written for the residents, by agent."""
     town = people.town_map()
     beds = people.beds(town, residents)
     return lambda agent, _: residents[agent % len(residents)].agenda(town, beds[agent % len(residents)])

@@ -6,30 +6,35 @@ As in Generative Agents (arXiv 2304.03442, section 4.3 and its released code). O
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from sociarium.kernel.content import Block, Content, Trust, said
 from sociarium.kernel.environment import News
+from sociarium.kernel.errors import UsageError
+from sociarium.kernel.outcomes import Status
 from sociarium.kernel.units import DAY
 from sociarium.minds.agenda import Agenda, Entry
 from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import Focus
 from sociarium.minds.language.reflect import Thinker
 from sociarium.minds.language.retrieval import Kind
-from sociarium.minds.language.town.days import Day, PlanRules, agenda_of, dated, hours_from, minute_of, to_take_apart
+from sociarium.minds.language.town.days import Day, PlanRules, agenda_of, dated, hours_from, items_in, minute_of, to_take_apart
 from sociarium.minds.language.town.identity import Identity
 from sociarium.minds.language.town.perceive import Perceive
-from sociarium.minds.language.town.picking import Style, picked
+from sociarium.minds.language.town.picking import Style, anybody, picked
 
 EARLIEST, LATEST = 4, 11  # hours at which one may mean to wake
 LONGEST = 120  # characters of an activity
 MOST_ITEMS = 8  # of a daily plan
+BEDTIME, PART = 22, 3  # hours: when a day of choices ends, and how long a part of it is
 PLAN_IMPORTANCE = 5.0
 
 
 class DayPlan(Thinker):
     """Days of a mind's agents. ``habits``: an agenda by agent and day, taken instead of asking for one. ``stand_in``: one for where the
-    reply that should hold the day is no use; without it such a day has nothing in it."""
+    reply that should hold the day is no use; without it such a day has nothing in it. ``options``: for the rule ``choices``, what an
+    agent may do, from which it chooses every three hours."""
 
     def __init__(
         self,
@@ -37,6 +42,7 @@ class DayPlan(Thinker):
         *,
         habits: Callable[[int, int], Agenda] | None = None,
         stand_in: Callable[[int, int], Agenda] | None = None,
+        options: Callable[[int], Sequence[str]] | None = None,
         style: Style = "schema",
         chats: str = "chats",
         name: str = "dayplan",
@@ -45,6 +51,9 @@ class DayPlan(Thinker):
         settings.setdefault("days", 30.0)
         super().__init__(name=name, **settings)
         self.rules, self.habits, self.stand_in, self.chats = rules or PlanRules(), habits, stand_in, chats
+        self.options = options
+        if self.rules.hours == "choices" and options is None:
+            raise UsageError("a day of choices needs options; give DayPlan(options=...), or other PlanRules(hours=...)")
         self.style: Style = style
         self.plans: dict[int, Day] = {}
 
@@ -113,7 +122,8 @@ class DayPlan(Thinker):
 
     def _of_habits(self, agenda: Agenda, number: int) -> Day:
         items = [(agenda.begin(at) // 60, e.activity) for at, e in enumerate(agenda.entries) if not e.asleep]
-        return Day(number, agenda, items[0][0] if items else 7, items[:MOST_ITEMS])
+        own = Agenda(agenda.entries)  # a day of one's own: what comes between is put into it
+        return Day(number, own, items[0][0] if items else 7, items[:MOST_ITEMS])
 
     def _note(self, asking: Asking) -> None:
         """The plan is remembered as a thought."""
@@ -149,6 +159,10 @@ class DayPlan(Thinker):
 
     async def _items(self, asking: Asking, wake: int) -> list[tuple[int, str]]:
         asked = self.mind.prompts["daily_plan"].render(wake=f"{wake}:00", date=dated(asking.turn.time, self.rules.first))
+        if self.rules.hours == "choices" and self.options is not None:
+            return await self._items_chosen(asking, wake, list(self.options(asking.agent)))
+        if self.form == "text":
+            return await self._items_in_text(asking, wake)
         found = await self.question(asking, f"{self.name}:daily", asked, "daily_plan")
         items: list[tuple[int, str]] = []
         for one in cast("list[Any]", found) if isinstance(found, list) else []:
@@ -158,10 +172,36 @@ class DayPlan(Thinker):
                 items.append((hour, what.strip()[:LONGEST]))
         return sorted(items, key=lambda item: item[0])
 
+    async def _items_chosen(self, asking: Asking, wake: int, options: list[str]) -> list[tuple[int, str]]:
+        """A plan that is chosen, part by part, in view of what was chosen before."""
+        items: list[tuple[int, str]] = []
+        head = await asking.context(Focus(top=0), self.uses)
+        prompt, date = self.mind.prompts["plan_choice"], dated(asking.turn.time, self.rules.first)
+        prior = anybody(asking, prompt.render(date=None, hour=f"{wake}:00", before=None))  # the same for all parts: it is scored once
+        for hour in range(wake, BEDTIME, PART):
+            before = said(_worded(items), asking.name) if items else None
+            blocks = (*head, *prompt.render(date=date, hour=f"{hour}:00", before=before))
+            label = f"{self.name}:part:{hour}"
+            chosen = await picked(asking, label, blocks, options, style=self.style, sampling=self.sampling, prior=prior)
+            if chosen >= 0 and (not items or items[-1][1] != options[chosen]):
+                items.append((hour, options[chosen]))
+        return items if not items else [*items, (BEDTIME, self.mind.prompts["sleeping"].words())]
+
+    async def _items_in_text(self, asking: Asking, wake: int) -> list[tuple[int, str]]:
+        """A plan that is written in lines."""
+        label = f"{self.name}:daily"
+        asked = self.mind.prompts["daily_plan_text"].render(wake=f"{wake}:00", date=dated(asking.turn.time, self.rules.first))
+        head = await asking.context(Focus(top=0), self.uses)
+        reply = await asking.ask(label, (*head, *asked), sampling=self.sampling)
+        items = items_in(reply.text, longest=LONGEST, most=MOST_ITEMS)
+        if not reply.good or not items:
+            asking.trouble(reply if not reply.good else replace(reply, status=Status.MALFORMED, error="no line has an hour"), label)
+        return items
+
     async def _hours(self, asking: Asking, wake: int, items: list[tuple[int, str]], sleeping: str) -> list[str]:
         """24 activities. Where hours are asked for and the replies are no use, the items' own hours stand in."""
         stand_in = hours_from(items, wake, sleeping, self.mind.prompts["nothing"].words())
-        if self.rules.hours == "items":
+        if self.rules.hours in ("items", "choices"):
             return stand_in
         drawn = (self.sampling or self.mind.sampling).temperature > 0
         best: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -10,6 +11,10 @@ from typing import Any, Literal
 from sociarium.kernel.units import DAY, MINUTE
 from sociarium.minds.agenda import Agenda
 
+BULLET = re.compile(r"^\s*(?:[-*\u2022]+|\d{1,2}[.)](?!\d))\s+")
+TIME = re.compile(
+    r"\b(\d{1,2})(?:[:.]\d{2})?(?:\s*([ap])\.?m\b\.?)?(?:\s*(?:-|\u2013|to|until)\s*\d{1,2}(?:[:.]\d{2})?(?:\s*[ap]\.?m\b\.?)?)?", re.I
+)
 LATE = 23 * 60  # minute of the day from which nothing is taken apart
 WHOLE = 60  # minutes: shorter parts are done as they are
 
@@ -28,13 +33,14 @@ class Quirks:
     stale_daily: bool = False
 
 
-Hours = Literal["items", "list", "each"]
+Hours = Literal["items", "list", "each", "choices"]
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRules:
-    """``hours``: how the hours are filled: from the daily plan's own hours (``items``, no question), by one ``list``, or by a question for
-    ``each`` hour as the released code does. ``steps``: whether blocks are taken apart. ``first``: the date of day 1. ``tries`` and
+    """``hours``: how the hours are filled: from the daily plan's own hours (``items``, no question), by one ``list``, by a question for
+    ``each`` hour as the released code does, or by ``choices`` among what the agent may do, which stand in the place of a daily plan too.
+    ``steps``: whether blocks are taken apart. ``first``: the date of day 1. ``tries`` and
     ``distinct``: the hours are asked for again until they hold so many different activities, where replies are drawn at all.
     ``stock``: whether one takes stock of oneself on a new day; ``top``: memories that then come to mind.
     ``sleeps``: words of activities that are sleep."""
@@ -87,6 +93,24 @@ def hours_from(items: Sequence[tuple[int, str]], wake: int, asleep: str, first: 
         begun = [what for at, what in ordered if at <= hour]
         filled.append(asleep if hour < wake else begun[-1] if begun else first)
     return filled
+
+
+def items_in(text: str, *, longest: int = 120, most: int = 8) -> list[tuple[int, str]]:
+    """(hour, activity) of the lines of a written plan that hold an hour: ``8:00 bake bread``, ``- 9 pm: read``, ``1) walk at 3:30 p.m.``"""
+    found: dict[int, str] = {}
+    for line in text.splitlines():
+        plain = BULLET.sub("", line)
+        read = TIME.search(plain)
+        if read is None:
+            continue
+        hour, half = int(read[1]) % 24, (read[2] or "").casefold()[:1]
+        if half and hour <= 12:
+            hour = hour % 12 + (12 if half == "p" else 0)
+        words = f"{plain[: read.start()]} {plain[read.end() :]}".strip(' \t-:.,;\u2013\u2014*"')
+        words = words.removesuffix(" at").strip()
+        if words and len(found) < most:
+            found.setdefault(hour, words[:longest])
+    return sorted(found.items())
 
 
 def agenda_of(hours: Sequence[str], sleeps: Sequence[str]) -> Agenda:

@@ -14,6 +14,12 @@ from sociarium.models.request import Reply, Request, Sampling
 Style = Literal["schema", "choose"]
 
 
+def anybody(asking: Asking, blocks: Content) -> Content:
+    """The same question put to nobody in particular: what an option is likely to be said whoever is asked."""
+    prompts = asking.mind.prompts
+    return (*prompts["persona_neutral"].render(), *blocks)
+
+
 async def picked(
     asking: Asking,
     label: str,
@@ -22,11 +28,11 @@ async def picked(
     *,
     style: Style = "schema",
     sampling: Sampling | None = None,
-    anybody: Content | None = None,
+    prior: Content | None = None,
 ) -> int:
     """The number of the option chosen; -1 (and noted) where the reply is no use. One option is taken without a call.
 
-    ``anybody``: a prompt under which the options' likelihoods are subtracted, in the style ``choose``.
+    ``prior``: a prompt under which the options' likelihoods are subtracted, in the style ``choose`` (see ``anybody``).
     """
     if len(options) == 1:
         return 0
@@ -39,7 +45,7 @@ async def picked(
             return list(options).index(chosen)
         asking.trouble(reply if not reply.good else replace(reply, status=Status.MALFORMED, error="none of the choices"), label)
         return -1
-    neutral = None if anybody is None else asking.request(anybody).blocks
+    neutral = None if prior is None else asking.request(prior).blocks
     request: Request = replace(asking.request(blocks), kind="choose", options=tuple(options), neutral=neutral)
     reply: Reply = await asking.send(label, request)
     if not reply.good or len(reply.probabilities) != len(options):

@@ -16,7 +16,7 @@ from sociarium.minds.language.component import Focus
 from sociarium.minds.language.reflect import Thinker
 from sociarium.minds.language.relationships import Relationships
 from sociarium.minds.language.town.perceive import Perceive, Sight
-from sociarium.minds.language.town.picking import Style, picked
+from sociarium.minds.language.town.picking import Style, anybody, picked
 
 Reaction = Literal["talk", "wait", "on"]
 
@@ -118,7 +118,9 @@ class React(Thinker):
         relation = next((c.shown(asking, sight.other) for c in self.mind.components if isinstance(c, Relationships)), ())
         blocks = (*head, *relation, *self.mind.prompts["react"].render(values))
         options = [self.mind.prompts[f"react_{choice}"].words(name=asking.name, other=sight.name) for choice in choices]
-        chosen = await picked(asking, label, blocks, options, style=self.style, sampling=self.sampling)
+        plain = self.mind.prompts["react"].render(other=sight.name, doing=None, now=None, memories=None)
+        prior = anybody(asking, plain)
+        chosen = await picked(asking, label, blocks, options, style=self.style, sampling=self.sampling, prior=prior)
         return choices[chosen] if chosen >= 0 else "on"
 
     def _perceive(self) -> Perceive:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -11,7 +11,7 @@ from sociarium.minds.agenda import Agenda
 from sociarium.minds.language.component import Component
 from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.news import NewsRules
-from sociarium.minds.language.reflect import Importance
+from sociarium.minds.language.reflect import Form, Importance
 from sociarium.minds.language.reflection import Reflection
 from sociarium.minds.language.relationships import Relationships
 from sociarium.minds.language.retrieval import GENERATIVE_AGENTS, Kind, Retrieval
@@ -24,7 +24,7 @@ from sociarium.minds.language.town.live import Live
 from sociarium.minds.language.town.perceive import Perceive
 from sociarium.minds.language.town.picking import Style
 from sociarium.minds.language.town.react import React, ReactRules
-from sociarium.minds.language.town.talk import Aftertalk, Talk, TalkRules
+from sociarium.minds.language.town.talk import Aftertalk, Menu, Talk, TalkRules
 from sociarium.minds.language.town.whereabouts import Whereabouts
 from sociarium.minds.language.vectors import Embedder
 from sociarium.models.request import Sampling
@@ -54,7 +54,9 @@ class Residents:
 
     ``embedder``: exact, in this process; None asks the route ``embedder``. ``importance``: ``"model"``, a number, or one a kind
     (``BY_KIND``, no calls); ``together``: how many memories one question scores. ``style``: ``choose`` for models too small to name a
-    choice. ``habits``: days as rules, by agent and day; None asks for plans. ``stand_in``: a day where the model's own is no use.
+    choice; ``form``: ``text`` for those too small to fill a schema.
+    ``habits``: days as rules, by agent and day; None asks for plans. ``stand_in``: a day where the model's own is no use.
+    ``options``, ``menu``: what one may plan and say, where that is chosen.
     ``identity``: the prompt of who one is. ``acquaintance``: memories on another's name that say what the two are to each other.
     ``after``, ``at_once``: thoughts after a talk, and whether they are one question. ``levels``: how deep a place is chosen.
 
@@ -68,10 +70,13 @@ class Residents:
     together: int = 1
     reflection: ReflectionRules = field(default_factory=ReflectionRules)
     style: Style = "schema"
+    form: Form = "schema"
     plan: PlanRules = field(default_factory=PlanRules)
     react: ReactRules = field(default_factory=ReactRules)
     habits: Callable[[int, int], Agenda] | None = None
     stand_in: Callable[[int, int], Agenda] | None = None
+    options: Callable[[int], Sequence[str]] | None = None
+    menu: Menu | None = None
     talk: TalkRules = field(default_factory=TalkRules)
     talk_sampling: Sampling | None = None
     after: tuple[str, ...] = ("talk_summary", "planning", "interesting")
@@ -99,18 +104,18 @@ def components(how: Residents | None = None, *, news: NewsRules | Mapping[str, A
         Identity(how.identity),
         Memory(rules, embedder=how.embedder, importance=scored, rule=how.retrieval),
         *_seeing(how),
-        *([] if "relationships" in how.without else [Relationships(top=how.acquaintance)]),
+        *([] if "relationships" in how.without else [Relationships(top=how.acquaintance, form=how.form)]),
         *_planning(how),
     ]
     if "aftertalk" not in how.without:
-        parts.append(Aftertalk(how.after, together=how.at_once, closeness=how.closeness))
+        parts.append(Aftertalk(how.after, together=how.at_once, closeness=how.closeness, form=how.form))
     if isinstance(scored, str):
         parts.append(Importance(alike=True, together=how.together))
     if how.reflection.trigger > 0 and "reflection" not in how.without:
         own = how.reflection
         numbers: dict[str, Any] = {"recent": own.recent, "questions": own.questions, "top": own.top, "insights": own.insights}
-        parts.append(Reflection(trigger=own.trigger, counts=own.counts, days=30.0, **numbers))
-    return [*parts, Talk(how.talk, sampling=how.talk_sampling), Interviewed(how.answers, sampling=how.talk_sampling), Live()]
+        parts.append(Reflection(trigger=own.trigger, counts=own.counts, days=30.0, form=how.form, **numbers))
+    return [*parts, Talk(how.talk, menu=how.menu, sampling=how.talk_sampling), Interviewed(how.answers, sampling=how.talk_sampling), Live()]
 
 
 def _seeing(how: Residents) -> list[Component]:
@@ -123,6 +128,6 @@ def _planning(how: Residents) -> list[Component]:
     plan = replace(how.plan, steps=how.plan.steps and "steps" not in how.without, stock=how.plan.stock and "stock" not in how.without)
     habits = how.habits if "planning" in how.without else None
     return [
-        DayPlan(plan, habits=habits or how.habits, stand_in=how.stand_in, style=how.style),
+        DayPlan(plan, habits=habits or how.habits, stand_in=how.stand_in, options=how.options, style=how.style, form=how.form),
         Whereabouts(style=how.style, levels=0 if "places" in how.without else how.levels),
     ]

@@ -6,7 +6,7 @@ what the other does and the last lines bring fifteen memories to mind; then an u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from sociarium.minds.language.reflect import Thinker
 from sociarium.minds.language.relationships import Relationships
 from sociarium.minds.language.retrieval import Kind
 from sociarium.minds.language.town.perceive import Perceive
+from sociarium.minds.language.town.picking import anybody, picked
 from sociarium.models.request import Sampling
 
 THOUGHT = 300  # characters of a thought after a talk
@@ -33,15 +34,15 @@ class TalkRules:
     """``top``: memories that come to mind before an utterance; ``spoken``: last lines that they are sought by; ``shown``: last lines that
     are shown. ``longest``: characters of an utterance. ``relation``: the sentence on the two is asked for before ``each`` utterance, as
     the released code does, ``once`` a talk, or is as ``kept`` from earlier talks. ``form``: ``schema`` asks for the utterance and whether
-    the talk may end; ``text``, for models too small for that, takes the first paragraph of what is said, and the talk may end from its
-    ``enough``-th line on."""
+    the talk may end; ``text``, for models too small for that, takes the first paragraph of what is said; ``menu`` weighs a few texts. In
+    both the talk ends with its ``enough``-th line."""
 
     top: int = 15
     spoken: int = 4
     shown: int = 8
     longest: int = 400
     relation: Literal["each", "once", "kept"] = "once"
-    form: Literal["schema", "text"] = "schema"
+    form: Literal["schema", "text", "menu"] = "schema"
     enough: int = 4
 
     def __post_init__(self) -> None:
@@ -49,8 +50,15 @@ class TalkRules:
             raise UsageError("TalkRules: spoken, shown and longest are 1 or more, top is 0 or more")
 
 
+Menu = Callable[["Asking", Sequence[str], bool], Sequence[str]]
+"""What one may say: from the turn, the lines of the talk so far, and whether this is its last."""
+
+
 class Talk(Decider):
-    """Answers ``chats.say``. Where the model says nothing usable, the agent leaves the talk: nothing is ever put into its mouth."""
+    """Answers ``chats.say``. Where the model says nothing usable, the agent leaves the talk: nothing is ever put into its mouth.
+
+    ``menu``: for the form of this name, two texts or more to choose from.
+    """
 
     def __init__(
         self,
@@ -60,14 +68,18 @@ class Talk(Decider):
         memory: str = "memory",
         relationships: str = "relationships",
         uses: tuple[str, ...] = ("rules", "persona", "dayplan"),
+        menu: Menu | None = None,
         sampling: Sampling | None = None,
         name: str = "talk",
     ) -> None:
+        self.menu = menu
         self.name, self.rules, self.chats = name, rules or TalkRules(), chats
         self.actions = (f"{chats}.say",)
         self.fallback = {f"{chats}.leave": {}}
         self.memory_name, self.relationships_name, self.uses, self.sampling = memory, relationships, uses, sampling
         self.asked: dict[int, int] = {}  # agent -> with whom it is in a talk before which the sentence was asked for
+        if self.rules.form == "menu" and menu is None:
+            raise UsageError("talks by menu need one; give Talk(menu=...), or other TalkRules(form=...)")
         properties = {"utterance": {"type": "string", "minLength": 1, "maxLength": self.rules.longest}, "end": {"type": "boolean"}}
         self._schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
@@ -97,15 +109,22 @@ class Talk(Decider):
             if len(rows):
                 blocks += self.mind.prompts["memories"].render(memories=memory.shown(rows))
         blocks += [block for block in shown if id(block) not in dropped]
-        free = self.rules.form == "text"
+        free = self.rules.form != "schema"
         blocks += self.mind.prompts["say_text" if free else "say"].render(name=asking.name, other=self.mind.name_of(other))
+        spec, last = asking.turn.offer(self.actions[0]), len(lines) + 1 >= self.rules.enough
+        if self.menu is not None and self.rules.form == "menu":
+            options = list(self.menu(asking, [line.text for line in lines], last))
+            prior = anybody(asking, self.mind.prompts["say_text"].render(name=asking.name, other=self.mind.name_of(other)))
+            chosen = await picked(asking, self.name, tuple(blocks), options, style="choose", sampling=self.sampling, prior=prior)
+            if chosen < 0:
+                return self.stood_in(asking, *max(asking.troubles))
+            return Decision([(spec.full, {"text": options[chosen], "end": last})])
         reply = await asking.ask(self.name, tuple(blocks), schema=None if free else self._schema, sampling=self.sampling)
         if not reply.good:
             return self.stood_in(asking, reply.status, reply.error)
-        spec = asking.turn.offer(self.actions[0])
         fields = reply.fields
         if free:
-            fields = {"utterance": spoken(reply.text, asking.name), "end": len(lines) + 1 >= self.rules.enough}
+            fields = {"utterance": spoken(reply.text, asking.name), "end": last}
         arguments = {"text": fields.get("utterance"), "end": fields.get("end")}
         wrong = problem(spec, arguments)
         if wrong is not None:

@@ -15,7 +15,7 @@ from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import Focus
 from sociarium.minds.language.reflect import Thinker
 from sociarium.minds.language.town.atlas import Atlas, Bools
-from sociarium.minds.language.town.picking import Style, picked
+from sociarium.minds.language.town.picking import Style, anybody, picked
 
 REFUSED = ("do", "sleep")
 LEVELS = ("sector", "arena", "object")
@@ -105,7 +105,9 @@ class Whereabouts(Thinker):
         }
         head = await asking.context(Focus(top=0), self.uses)
         blocks = (*head, *self.mind.prompts["whereto"].render(values))
-        return await picked(asking, f"{self.name}:{level}", blocks, names, style=self.style, sampling=self.sampling)
+        plain = {**dict.fromkeys(values), "names": values["names"], "within": values["within"]}
+        prior = anybody(asking, self.mind.prompts["whereto"].render(plain))
+        return await picked(asking, f"{self.name}:{level}", blocks, names, style=self.style, sampling=self.sampling, prior=prior)
 
     def _may(self, asking: Asking, place: int) -> bool:
         refused = self.avoided.get((asking.agent, place))

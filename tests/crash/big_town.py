@@ -18,11 +18,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .big_epidemic import command, environment, killed_after, to_the_end
+from .killing import environment, killed_after, to_the_end
 
 STEPS_AN_HOUR = 360
 SMALL = {"pace": "choices", "temperature": 0, "answer_tokens": 40, "thought_tokens": 120, "utterance": 200}
 """For models too small to write: plans, places, reactions and utterances are weighed among a few."""
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "sociarium", *arguments, "--json"]
 
 
 def settings(model: str, **chosen: Any) -> list[str]:
@@ -45,11 +49,11 @@ def trial(folder: Path, model: str, kills: Sequence[int], *, pilots: int = 2, as
     broken, began, hit = folder / "broken", time.monotonic(), list[int]()
     for number, ticks in enumerate(kills):
         verb = ["resume", str(broken)] if number else ["run", *arguments, "--seed", "1", "--out", str(broken)]
-        hit.append(killed_after(ticks, broken, *verb))
+        hit.append(killed_after(ticks, broken, command(*verb)))
     last = ["resume", str(broken)] if kills else ["run", *arguments, "--seed", "1", "--out", str(broken)]
-    done = to_the_end(*last)
+    done = to_the_end(command(*last))
     seconds = round(time.monotonic() - began, 1)
-    replayed = to_the_end("replay", str(broken))
+    replayed = to_the_end(command("replay", str(broken)))
     return {
         "model": model, **chosen, "forecast": before, "killed_after": hit, "run": done, "seconds": seconds,
         "replayed": {name: replayed.get(name) for name in ("digest", "seconds", "peak_mib")}, "equal": done["digest"] == replayed["digest"],

@@ -51,7 +51,8 @@ def trial(folder: Path, model: str, kills: Sequence[int], *, pilots: int = 2, as
         verb = ["resume", str(broken)] if number else ["run", *arguments, "--seed", "1", "--out", str(broken)]
         hit.append(killed_after(ticks, broken, command(*verb)))
     last = ["resume", str(broken)] if kills else ["run", *arguments, "--seed", "1", "--out", str(broken)]
-    done = to_the_end(command(*last))
+    told = to_the_end(command(*last))
+    done = {**told, **told.get("runs", [{}])[0]}
     seconds = round(time.monotonic() - began, 1)
     replayed = to_the_end(command("replay", str(broken)))
     return {

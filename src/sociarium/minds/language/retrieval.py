@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sociarium.kernel.errors import UsageError
+from sociarium.minds.runs import heads, place_in_run
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -162,12 +163,12 @@ def retrieve(memories: Memories, askers: Ints, queries: Vectors, now: int, top: 
     most = each if rule.spread is None else np.maximum(each, rule.spread.shortlist)
     near = _within_reach(scores, query, most)
     best_first = near[np.lexsort((-row[near], -scores[near], query[near]))]  # by query, then score, then the newer
-    place = _place_in_run(query[best_first])
+    place = place_in_run(query[best_first])
     kept = best_first[place < most[query[best_first]]]
     if rule.spread is not None:
         kept = _unlike(memories, kept, query, row, scores, each, rule.spread.weight)
     kept = kept[np.lexsort((row[kept], query[kept]))]  # rows are in order of time within an agent
-    column = _place_in_run(query[kept])
+    column = place_in_run(query[kept])
     found.memories[query[kept], column] = row[kept]
     found.scores[query[kept], column] = scores[kept]
     return found
@@ -176,7 +177,7 @@ def retrieve(memories: Memories, askers: Ints, queries: Vectors, now: int, top: 
 def _unlike(memories: Memories, best: Ints, query: Ints, row: Ints, scores: Floats, each: Ints, weight: float) -> Ints:
     """As many of the ``best`` candidates of each query (sorted by query and score) as it wants, by maximal marginal relevance."""
     picked: list[Ints] = []
-    starts = _starts(query[best])
+    starts = heads(query[best])
     for start, stop in zip(starts.tolist(), np.append(starts[1:], len(best)).tolist(), strict=True):
         part = best[start:stop]
         place = row[part] if memories.vectors is None else memories.vectors[row[part]]
@@ -197,7 +198,7 @@ def _unlike(memories: Memories, best: Ints, query: Ints, row: Ints, scores: Floa
 def _within_reach(scores: Floats, query: Ints, top: Ints) -> Ints:
     """The candidates that are no worse than the ``top``-th of their query: what is left to be sorted."""
     kept = np.ones(len(scores), np.bool_)
-    starts = _starts(query)
+    starts = heads(query)
     for start, stop in zip(starts.tolist(), np.append(starts[1:], len(query)).tolist(), strict=True):
         spare = stop - start - int(top[query[start]])
         if spare > 0:
@@ -238,7 +239,7 @@ def _with_always(scores: Floats, memories: Memories, query: Ints, row: Ints) -> 
     always = memories.always[row]
     if not always.any():
         return scores
-    starts = _starts(query)
+    starts = heads(query)
     highest = np.repeat(np.maximum.reduceat(scores, starts), np.diff(np.append(starts, len(query))))
     return np.where(always, highest + 1, scores)
 
@@ -247,11 +248,11 @@ def _recency(memories: Memories, query: Ints, row: Ints, now: int, rule: Retriev
     moment = memories.created if rule.order_by == "created" else memories.accessed
     if rule.recency == "hours":
         return rule.decay ** ((now - moment[row]) / 3_600_000_000)
-    rank = _place_in_run(query)  # the oldest first, as memories are sorted by when they were made
+    rank = place_in_run(query)  # the oldest first, as memories are sorted by when they were made
     if rule.order_by == "accessed":
         in_age = np.lexsort((row, moment[row], query))
         rank = np.empty(len(row), np.int64)
-        rank[in_age] = _place_in_run(query[in_age])
+        rank[in_age] = place_in_run(query[in_age])
     if rule.recency == "rank":
         counts = np.bincount(query, minlength=1)
         rank = counts[query] - 1 - rank
@@ -266,7 +267,7 @@ def _cosine(queries: Vectors, memories: Memories, query: Ints, row: Ints) -> Flo
         stored = np.zeros(len(memories.embeddings))
         wanted = np.unique(place)
         stored[wanted] = _lengths(memories.embeddings[wanted])
-    starts = _starts(query)
+    starts = heads(query)
     for start, stop in zip(starts.tolist(), np.append(starts[1:], len(query)).tolist(), strict=True):
         first, last = int(place[start]), int(place[stop - 1])
         together = memories.vectors is None and last - first == stop - start - 1  # no gaps: read where they lie instead of copying
@@ -283,19 +284,8 @@ def _lengths(vectors: Vectors) -> Floats:
 
 def _ranged(values: Floats, query: Ints) -> Floats:
     """Scaled to 0 .. 1 over the candidates of each query; 0.5 where they are all alike."""
-    starts = _starts(query)
+    starts = heads(query)
     counts = np.diff(np.append(starts, len(query)))
     low = np.repeat(np.minimum.reduceat(values, starts), counts)
     width = np.repeat(np.maximum.reduceat(values, starts), counts) - low
     return np.divide(values - low, width, out=np.full(len(values), 0.5), where=width > 0)
-
-
-def _starts(query: Ints) -> Ints:
-    """Where each query's candidates begin, in an array sorted by query."""
-    return np.flatnonzero(np.append(True, query[1:] != query[:-1])).astype(np.int64)
-
-
-def _place_in_run(query: Ints) -> Ints:
-    """0, 1, 2, ... within each run of equal values."""
-    starts = _starts(query)
-    return np.arange(len(query)) - np.repeat(starts, np.diff(np.append(starts, len(query))))

@@ -71,18 +71,22 @@ class Reading(Checks):
             blocks += [self._engine("post", **known, **counts, age=age), *self._notices(quoted), self._said(quoted)]
         return blocks + self._comments(shown, reader)
 
-    def _comments(self, post: int, reader: int) -> list[Block]:
-        """The comments with the best score, of equals the newest."""
+    def best_comments(self, post: int, reader: int | None = None) -> Ints:
+        """The comments shown under a post: those with the best score, of equals the newest, without those of users the reader mutes."""
         if not self.rules.comments_shown or not self.posts.comments[post]:
-            return []
+            return np.empty(0, np.int64)
         posts = self.posts
         rows = posts.made_from([post])[1]
         rows = rows[(posts.kind[rows] == Kind.COMMENT) & ~posts.removed[rows]]
-        rows = rows[~self.muted.has(np.full(len(rows), reader), posts.author[rows])] if len(rows) else rows
+        if reader is not None and len(rows):
+            rows = rows[~self.muted.has(np.full(len(rows), reader), posts.author[rows])]
         score = posts.likes[rows].astype(np.int64) - posts.dislikes[rows]
+        return rows[np.lexsort((-rows, -score))][: self.rules.comments_shown]
+
+    def _comments(self, post: int, reader: int) -> list[Block]:
         blocks: list[Block] = []
-        for row in rows[np.lexsort((-rows, -score))][: self.rules.comments_shown].tolist():
-            author = int(posts.author[row])
+        for row in self.best_comments(post, reader).tolist():
+            author = int(self.posts.author[row])
             known = {"comment": row, "post": post, "author": self._name(author), "number": author}
             blocks += [self._engine("comment", votes=self._votes(row), **known), self._said(row)]
         return blocks

@@ -13,6 +13,7 @@ import numpy as np
 from sociarium.kernel.content import Block, Content, Layer, Trust
 from sociarium.minds.language.asking import Asking
 from sociarium.minds.language.component import Component, Focus
+from sociarium.minds.language.rendering import marked
 
 
 class Transcript(Component):
@@ -27,7 +28,7 @@ class Transcript(Component):
         """One exchange of the agent whose turn it is. A probe leaves none."""
         if asking.probe:
             return
-        text = "\n".join(block.text for block in shown if block.layer is Layer.MOVING)
+        text = "\n".join(block.text for block in marked(shown) if block.layer is Layer.MOVING)  # others' words stay marked as such
         own = self.exchanges.setdefault(asking.agent, [])
         own.append((text, answer))
         del own[: -self.longest]

@@ -25,12 +25,13 @@ def in_network(count: int = 3, *, again: bool = True) -> Choosing:
 
 
 def oasis_x(
-    interests: Interests | None, *, kept: int = 2, shown: int = 2, following: int = 3, form: str = "paper", most: int = RANKED
+    interests: Interests | None, *, kept: int = 2, shown: int = 2, following: int = 3, form: str = "paper", reposts: bool = True
 ) -> Choosing:
-    """OASIS's X: in-network posts, then ``shown`` of the ``kept`` posts with the highest R x F x S among at most ``most`` random ones.
+    """OASIS's X: in-network posts, then ``shown`` of the ``kept`` posts with the highest R x F x S among at most 4,000 random ones.
 
     ``form`` "code": as released, F is never applied, R is taken when a post is first ranked, so that nothing ages, and readers may be
-    shown their own posts. ``interests`` None: out-of-network posts are switched off. ``following`` 0: in-network ones are.
+    shown their own posts. ``reposts``: whether they are ranked too, as rows of their own with their own age, as released. ``interests``
+    None: out-of-network posts are switched off. ``following`` 0: in-network ones are.
     """
     if form not in ("paper", "code"):
         raise UsageError(f"the form of OASIS's recommender is 'paper' or 'code', not {form!r}")
@@ -38,7 +39,7 @@ def oasis_x(
     if interests is not None:
         paper = form == "paper"
         terms: tuple[Term, ...] = (Recency(ages=paper), *((Fame(),) if paper else ()), Interest(interests))
-        pool = Pool(Eligible(SHOWN, HORIZON if paper else None), most)
+        pool = Pool(Eligible(SHOWN if reposts else ORIGINAL, HORIZON if paper else None), RANKED)
         parts.append(Ranked(Score(terms), kept, shown, pool=pool, own=not paper))
     return Mixed(parts)
 

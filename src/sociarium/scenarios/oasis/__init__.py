@@ -1,0 +1,1 @@
+"""OASIS: experiments on a social platform, from a hundred users to a million."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sociarium.kernel.records import TickRecord
+from sociarium.kernel.simulation import Simulation
 from sociarium.lab.cascades import Curves
 
 if TYPE_CHECKING:
@@ -19,6 +21,15 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SPREAD = {"scale": "cascade.scale", "depth": "cascade.depth", "breadth": "cascade.breadth"}
+
+
+def played(simulation: Simulation) -> list[TickRecord]:
+    """Run to the end, also from within a loop of events (claims are checked in one): in a thread of its own."""
+    records: list[TickRecord] = []
+    simulation.on_tick.append(records.append)
+    with ThreadPoolExecutor(1) as alone:
+        alone.submit(simulation.run_sync).result()
+    return records
 
 
 def series(records: Sequence[TickRecord], name: str) -> Floats:

@@ -53,7 +53,7 @@ def fitted(scale: ArrayLike, users: int, *, step: int = 3) -> Timing:
     curve = np.asarray(scale, np.int64)
     ends = curve[::step] - curve[0]
     fresh = np.diff(ends)
-    if len(fresh) < 2 or (fresh < 0).any() or ends[-1] > users or ends[-1] < 1:
+    if len(fresh) < 2 or (np.diff(curve) < 0).any() or ends[-1] > users or ends[-1] < 1:
         raise UsageError(f"a scale that grows to {int(ends[-1])} of {users} users in {len(fresh)} steps cannot be fitted")
     left = users - int(ends[-1])
 

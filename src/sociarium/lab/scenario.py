@@ -144,8 +144,10 @@ def parse_settings(pairs: list[str]) -> dict[str, str]:
 
 
 def _read(scenario: type[Scenario], name: str, text: str) -> Any:
-    """A YAML value; a number may be followed by the parameter's own unit, and by no other."""
+    """A YAML value, or the text itself where the parameter is a text; a number may be followed by the parameter's own unit only."""
     field = scenario.model_fields[name]
+    if field.annotation is str:
+        return text
     declared: Any = field.json_schema_extra
     extra = cast("dict[str, Any]", declared) if isinstance(declared, dict) else {}
     unit = str(extra.get("unit", ""))

@@ -50,7 +50,7 @@ class ShareMind(Mind):
             raise UsageError(f"ShareMind: mutation is {mutation}, a chance from 0 to 1; above 0 it needs commenting to say what is added")
         self.sharing, self.embedder = sharing, embedder
         self.mutation, self.commenting, self.draws = mutation, commenting, draws
-        self._known: dict[str, Floats] = {}  # chances by edge of texts that many see; nan: not asked yet
+        self._known: dict[str, Floats] = {}  # chances by edge of the post; nan: not asked yet
         self._vectors: dict[str, Floats] = {}
 
     def begin(self, world: World) -> None:
@@ -78,26 +78,28 @@ class ShareMind(Mind):
         return actions
 
     def _chance(self, columns: Any, rows: NDArray[np.bool_]) -> Floats:
-        """Of the rows that are shown something. Each text is looked at once an edge: trials see the same over and over."""
+        """Of the rows that are shown something. The post itself is looked at once an edge, since trials see it over and over; all texts
+        that somebody has added to are asked for together."""
         edge: Ints = columns["edge"][rows]
         text: Ints = columns["text"][rows]
-        source, target = columns["source"][rows], columns["user"][rows]
-        found = np.empty(len(edge))
-        for number in np.unique(text).tolist():
-            mine = text == number
-            words: str = self.cascade.texts[int(number)]
-            if number == 0:
-                known = self._known.setdefault(words, np.full(len(self.cascade.network), np.nan))
-                asked = np.unique(edge[mine][np.isnan(known[edge[mine]])])
-                if len(asked):
-                    known[asked] = self._ask(self.cascade.network.sources()[asked], self.cascade.network.targets[asked], words)
-                found[mine] = known[edge[mine]]
-            else:
-                found[mine] = self._ask(source[mine], target[mine], words)
+        source, target = self.cascade.network.sources(), self.cascade.network.targets
+        found, plain = np.empty(len(edge)), text == 0
+        if plain.any():
+            known = self._known.setdefault(self.cascade.texts[0], np.full(len(target), np.nan))
+            asked = np.unique(edge[plain][np.isnan(known[edge[plain]])])
+            if len(asked):
+                known[asked] = self._ask(source[asked], target[asked], np.zeros(len(asked), np.int64))
+            found[plain] = known[edge[plain]]
+        if not plain.all():
+            changed = edge[~plain]
+            found[~plain] = self._ask(source[changed], target[changed], text[~plain])
         return found * columns["appeal"][rows]
 
-    def _ask(self, source: Array, target: Array, text: str) -> Floats:
-        if text not in self._vectors:
-            self._vectors[text] = np.asarray(self.embedder.vectors([text])[0], np.float64)
-        posts = np.broadcast_to(self._vectors[text], (len(source), len(self._vectors[text])))
+    def _ask(self, source: Array, target: Array, text: Ints) -> Floats:
+        numbers, place = np.unique(text, return_inverse=True)
+        words: list[str] = [self.cascade.texts[int(number)] for number in numbers]
+        if missing := [one for one in dict.fromkeys(words) if one not in self._vectors]:
+            rows = np.asarray(self.embedder.vectors(missing), np.float64)
+            self._vectors.update(zip(missing, rows, strict=True))
+        posts = np.stack([self._vectors[one] for one in words])[place]
         return self.sharing.chance(source.astype(np.int64), target.astype(np.int64), posts)

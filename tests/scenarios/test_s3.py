@@ -10,19 +10,23 @@ import numpy as np
 import pytest
 
 from sociarium.kernel.errors import UsageError
+from sociarium.kernel.randomness import Randomness
 from sociarium.lab import running
 from sociarium.lab.claims import ClaimContext, checks_of, match_checks
+from sociarium.lab.diffusion import linear_threshold
 from sociarium.lab.running import Options
 from sociarium.minds.influence import Source
 from sociarium.minds.language.reacting import Label
 from sociarium.models.backends.scripted import ScriptedBackend
 from sociarium.scenarios import catalogue
 from sociarium.scenarios.s3 import claims
-from sociarium.scenarios.s3.people import follower_graph
+from sociarium.scenarios.s3.baselines import opinion_baselines, reach_baselines
+from sociarium.scenarios.s3.people import follower_graph, network, seeds
 from sociarium.scenarios.s3.scenario import SocialNetworkSimulation
 from sociarium.scenarios.s3.showing import observed, run_folders
 from sociarium.scenarios.s3.trials import peaks
 from sociarium.testing import seed_test, sharing_test, state_test
+from sociarium.testing.injection import injection_test
 
 CHECKS = checks_of(claims)
 CARD = {claim.id: claim for claim in catalogue.card("s3").claims}
@@ -86,9 +90,9 @@ def test_nobody_forwards_twice_and_seeds_do_not_forward_their_own_event():
     assert len(np.unique(posts.author)) == len(posts)
 
 
-@pytest.mark.parametrize("network", ["followers", "ba", "er", "blocks"])
-def test_each_graph_has_about_as_many_links_as_asked_for(network):
-    follows = of(network=network, users=600, links=6).build(2).world["platform"].follows
+@pytest.mark.parametrize("kind", ["followers", "ba", "er", "blocks"])
+def test_each_graph_has_about_as_many_links_as_asked_for(kind):
+    follows = of(network=kind, users=600, links=6).build(2).world["platform"].follows
     assert len(follows) / 600 == pytest.approx(6, rel=0.25)
 
 
@@ -173,6 +177,35 @@ def test_observed_curves_are_read_by_step_and_what_is_none_is_said(tmp_path: Pat
     path.write_text("step,reach\nfirst,0.1\n", "utf-8")
     with pytest.raises(UsageError, match="no table of curves"):
         observed(path, 3)
+
+
+def test_on_a_real_graph_of_friends_users_are_an_independent_cascade_too(shared_data: Path):
+    assert CHECKS["cascade-real"](ClaimContext(CARD["cascade-real"], (1,), None, shared_data)).holds
+
+
+def test_the_classic_models_beside_ours_are_those_that_come_nearest_to_the_first_half():
+    scenario = of(users=300, steps=10, network="ba", links=8)
+    random = Randomness(4).stream("s3")
+    graph = network(scenario, random)
+    first = seeds(scenario, graph, random)
+    target = linear_threshold(graph, first, 0.2, steps=10).aware(graph).curve(9)[0] / 300
+    found = reach_baselines(scenario, 4, target)
+    np.testing.assert_allclose(found["LT"], target)
+    fits = [np.mean((target[:5] - found[name][:5]) ** 2) for name in ("LT", "IC")]
+    assert fits[0] == 0 < fits[1]
+
+
+def test_voter_and_degroot_begin_where_the_users_do():
+    scenario = of(users=300, steps=12, network="ba", links=8)
+    start = scenario.build(4).world["stances"].attitude.mean()
+    found = opinion_baselines(scenario, 4, "attitude", 1)
+    assert found["voter"][0] == found["DeGroot"][0] == pytest.approx(start)
+    assert len(found["voter"]) == 12 and np.ptp(found["voter"]) > np.ptp(found["DeGroot"]) > 0
+
+
+def test_words_can_do_nothing_but_be_words():
+    report = injection_test(lambda: of(model="scripted:schema", users=10, network="ba", seeds=2).build(1), ticks=3)
+    assert len(report.obeyed) > 5
 
 
 def test_peaks_are_counted_where_they_stand_out():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sociarium.kernel.errors import UsageError
 from sociarium.kernel.network import Network
 from sociarium.kernel.randomness import Randomness, Stream
 from sociarium.lab.agreement import Agreement
@@ -20,6 +21,7 @@ from sociarium.minds.influence import InfluenceRules, MessagePool, Source
 from sociarium.minds.markov import MarkovKernel
 from sociarium.minds.reactions import ReactionRules
 from sociarium.minds.resharing import Always, EachMessage, OneCoin, ShareOfThoseHeard
+from sociarium.populations.networks.files import read_edges
 from sociarium.populations.networks.preferential import barabasi_albert
 from sociarium.populations.networks.uniform import erdos_renyi
 from sociarium.scenarios.s3.malformed import answered, malformed
@@ -126,6 +128,19 @@ def threshold_er(context: ClaimContext) -> Measured:
 @claim("threshold-followers")
 def threshold_followers(context: ClaimContext) -> Measured:
     return _threshold("followers")
+
+
+@claim("cascade-real")
+def cascade_real(context: ClaimContext) -> Measured:
+    """The same on a real graph of friends of the data folder, 25 runs against a hundred."""
+    assert context.data is not None, "a claim that needs data is checked with data only"
+    files = sorted(context.data.rglob("ENGB_edges.csv"))
+    if not files:
+        raise UsageError(f"{context.data} holds no ENGB_edges.csv, a real graph of friends (MUSAE, Twitch)")
+    graph = read_edges(files[0], mutual=True).network
+    seeds = _hub(graph) + graph.nodes * np.arange(25)
+    ours = spread(copies(graph, 25), EachMessage(CHANCE), seeds).passed.reshape(25, -1).sum(axis=1)
+    return _against(ours, independent_cascade(graph, [_hub(graph)], CHANCE, stream("reference"), runs=100).sizes())
 
 
 @cache

@@ -18,6 +18,7 @@ from sociarium.scenarios import catalogue
 from sociarium.scenarios.agentsociety import claims
 from sociarium.scenarios.agentsociety.days import Days
 from sociarium.scenarios.agentsociety.options import minutes_until_morning, options
+from sociarium.scenarios.agentsociety.people import words
 from sociarium.scenarios.agentsociety.scenario import AgentSociety
 from sociarium.testing import seed_test, sharing_test, state_test
 from sociarium.testing.memory_journal import MemoryJournal
@@ -231,6 +232,45 @@ def test_checkpoints_change_nothing_whatever_the_order_of_replies(identity):
     one = next(each for each in card.claims if each.id == identity)
     found = checks_of(claims)[identity](ClaimContext(one, (0,)))
     assert (asyncio.run(found) if asyncio.iscoroutine(found) else found).holds
+
+
+def test_persuaders_write_to_their_camp_and_citizens_in_words_say_where_they_stand():
+    simulation = spoken(persuasion="like", citizens=8, feel_hours=0)
+    mind, messages = simulation.minds.all[0], simulation.world["messages"]
+    beliefs, memory = mind.component("beliefs"), mind.component("memory")
+    assert messages.sent[8:].tolist() == [8, 8]
+    for agent in range(8):
+        told = [str(text) for text in memory.stream["text"][memory.stream.of(agent)]]
+        assert any(words()["persuasion"]["against" if agent % 2 == 0 else "for"][0] in text for text in told)
+        assert not any(words()["persuasion"]["for" if agent % 2 == 0 else "against"][0] in text for text in told)
+    assert beliefs.attitudes.shape[1] == 1 and (beliefs.attitudes[:8, 0] != np.tile([3.0, 7.0], 4)).any()
+    assert "opinion" not in simulation.world.environments
+
+
+def test_news_in_words_is_seen_by_whom_it_has_reached_and_passed_on_by_choice():
+    invented = open_scripted("scripted:schema").script
+
+    def answer(request, draw):
+        reply = invented(request, draw)
+        passes = "pass_on" in (request.schema or {}).get("properties", {})
+        if passes:
+            assert any("has heard: The library" in block.text for block in request.blocks)
+        text = reply if isinstance(reply, str) else reply.text
+        return text.replace('"pass_on": false', '"pass_on": true') if passes else reply
+
+    reach = spoken(answer=answer, news="ordinary", citizens=20, feel_hours=0, days=2).world.measures()["messages.reach"][0]
+    assert 0.5 < reach <= 1
+
+
+def test_an_operator_makes_an_agent_write():
+    simulation = of(citizens=6).build(1)
+    simulation.inject("messages.write", sender=2, to=[0, 5], text="Hello")
+    simulation.run_sync(1)
+    assert simulation.world["messages"].sent[2] == 2
+    for wrong in ({"sender": 9, "to": [0]}, {"sender": 0, "to": [9]}, {"sender": 0, "to": [1], "text": " "}):
+        simulation.inject("messages.write", **{"text": "x", **wrong})
+        with pytest.raises(UsageError, match="write"):
+            simulation.run_sync(1)
 
 
 @pytest.mark.model

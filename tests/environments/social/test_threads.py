@@ -130,6 +130,8 @@ def test_content_lands_in_posts_with_its_parents():
         assert posts.original[ids].tolist() == [-1] + [ids[0]] * (len(ids) - 1)
         assert posts.parent[ids][1:].tolist() == ids[table.parent[row, 1 : table.done[row]]].tolist()
     assert len(posts) == int(table.done.sum())
+    made = np.bincount(posts.parent[posts.parent >= 0], minlength=len(posts))
+    assert np.array_equal(posts.comments, made)
 
 
 def test_a_blank_text_breaks_a_thread_off_and_is_refused():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sociarium.environments.columnar import Cells, ColumnarEnvironment, names_of, ranks
 from sociarium.environments.wording import Wording
 from sociarium.kernel.actions import ActionTable, Integer, Text, action, operation
-from sociarium.kernel.content import Block, Content, said
+from sociarium.kernel.content import Block, Content, Trust, said
 from sociarium.kernel.environment import AgentIds, Events, Groups, Outcome, State
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.network import Network
@@ -37,12 +37,14 @@ class MessageWording(Wording):
         "friend": frozenset({"number", "other"}),
         "message": frozenset({"other", "number", "text"}),
         "more": frozenset({"more"}),
+        "known": frozenset({"name", "text"}),
     }
 
     friends: str = "People whom $name can write to, by number: $friends."
     friend: str = "$number $other"
     message: str = "$other (number $number) has written: $text"
     more: str = "There are $more older messages."
+    known: str = "$name has heard: $text"
 
 
 class Messages(ColumnarEnvironment):
@@ -121,6 +123,10 @@ class Messages(ColumnarEnvironment):
         named = people[1 + len(friends) :]
         for sender, other, text in zip(senders[senders >= 0].tolist(), named, columns["texts"][row][senders >= 0], strict=True):
             blocks.append(said(self.wording.say("message", other=other, number=sender, text=text), other))
+        for text, knows in zip(self.followed, columns["knows"][row].tolist(), strict=True):
+            if knows:
+                words = self.wording.say("known", name=people[0], text=text)
+                blocks.append(Block(words, origin=self.name, trust=Trust.OUTSIDE))
         if len(friends):
             each = zip(friends.tolist(), people[1 : 1 + len(friends)], strict=True)
             listed = "; ".join(self.wording.say("friend", number=number, other=other) for number, other in each)
@@ -151,6 +157,20 @@ class Messages(ColumnarEnvironment):
             raise UsageError(f"tell: no text {text!r} is followed; there are {', '.join(map(repr, self.followed)) or 'none'}")
         self.reached[np.asarray(agents, np.int64), self.followed.index(text)] = True
         return Outcome()
+
+    @operation("Have an agent write to others, whether it knows them or not; they read it in the tick that comes.")
+    def write(self, sender: int, to: Sequence[int], text: str) -> Outcome:
+        size = len(self.world.population)
+        targets = np.asarray(to, np.int64)
+        if not 0 <= sender < size or (len(targets) and not (targets.min() >= 0 and targets.max() < size)):
+            raise UsageError(f"write: agents are numbered 0 to {size - 1}, not {sender} or one of {list(to)[:5]}")
+        if len(text) > LONGEST or not text.strip():
+            raise UsageError(f"write: a message has 1 to {LONGEST} characters")
+        texts = np.full(len(targets), text, object)
+        senders = np.full(len(targets), sender, np.int64)
+        self._posted.add(targets, senders, texts)
+        self.sent[sender] += len(targets)
+        return Outcome([Events("sent", senders, {"to": targets, "text": texts}, "own")])
 
     def advance(self, to: int) -> Outcome | None:
         """What was sent is delivered: to be read in the next tick."""

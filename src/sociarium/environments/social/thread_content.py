@@ -211,14 +211,16 @@ class ThreadContent(Environment):
         table.post[mine, at] = ids
         texts = [self.fresh[row][place] for row, place in zip(mine.tolist(), at.tolist(), strict=True)]
         parents = table.parent[mine, at]
+        above = np.where(parents >= 0, table.post[mine, np.maximum(parents, 0)], -1)
         self.posts.append(
             table.speaker[mine, at],
             self.world.clock.time,
             np.where(at == 0, Kind.POST, Kind.COMMENT),
             texts,
             original=np.where(at == 0, -1, table.post[mine, 0]),
-            parent=np.where(parents >= 0, table.post[mine, np.maximum(parents, 0)], -1),
+            parent=above,
         )
+        np.add.at(self.posts.comments, above[above >= 0], 1)
 
     def _row(self, group: int, thread: int) -> int:
         if not 0 <= group < self.world.groups:

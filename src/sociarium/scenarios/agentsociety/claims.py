@@ -21,22 +21,26 @@ from sociarium.environments.opinion.models import bounded_confidence, deffuant
 from sociarium.kernel.actions import Actions
 from sociarium.kernel.network import Network
 from sociarium.kernel.population import Population
-from sociarium.kernel.randomness import Randomness, key_of
+from sociarium.kernel.randomness import Randomness
 from sociarium.kernel.records import TickRecord
 from sociarium.kernel.schedule import Calendar, Rounds
 from sociarium.kernel.simulation import Intervention, Simulation
 from sociarium.kernel.turn import Observations, Phase, Turn
 from sociarium.kernel.units import DAY, HOUR
 from sociarium.lab.claims import ClaimContext, Measured, claim
-from sociarium.lab.running import Options, in_memory, simulation_of
+from sociarium.lab.running import Options, in_memory
 from sociarium.lab.surveys import CES_D
 from sociarium.minds.needs import RANKS, Need, NeedRules, fires_after, interrupts, ruling
 from sociarium.minds.rule import RuleMind
-from sociarium.models.backends.scripted import ScriptedBackend
-from sociarium.models.opening import open_backend
-from sociarium.models.request import Request, request_id
 from sociarium.populations.networks.acquaintances import acquaintances
 from sociarium.record.tree import survey
+from sociarium.scenarios.agentsociety.checks_words import (
+    news_in_words,
+    persuasion_in_words_control,
+    persuasion_in_words_like,
+    persuasion_in_words_opposing,
+    resumed_in_words,
+)
 from sociarium.scenarios.agentsociety.people import friends, listeners, randomness
 from sociarium.scenarios.agentsociety.scenario import SCALE, AgentSociety
 
@@ -305,33 +309,6 @@ def resumed_alike(context: ClaimContext) -> Measured:
     return Measured.exactly("equal" if same else "different", holds=same)
 
 
-@claim("resumed-in-words")
-async def resumed_in_words(context: ClaimContext) -> Measured:
-    """24 steps in words, 12 and a saved state and 12 more, and 24 with replies in another order: the same state at the end."""
-    scenario = _city(citizens=8, days=1, step=60, news="ordinary", embedder="hashing", feel_hours=4, model="scripted:schema")
-    door = Options(backends={"scripted:schema": _shuffled(1)})
-    whole, half, again = [await simulation_of(scenario, context.seeds[0], door) for _ in range(3)]
-    late = await simulation_of(scenario, context.seeds[0], Options(backends={"scripted:schema": _shuffled(2)}))
-    await whole.run(24)
-    await late.run(24)
-    await half.run(12)
-    again.load(half.state())
-    await again.run(12)
-    ends = {survey(one.state()).digest for one in (whole, again, late)}
-    return Measured.exactly("equal" if len(ends) == 1 else "different", holds=len(ends) == 1)
-
-
-def _shuffled(order: int) -> ScriptedBackend:
-    """Replies that are a function of what is asked, and come back in an order of their own."""
-    invented = open_backend("scripted:schema")
-    assert isinstance(invented, ScriptedBackend)
-
-    def delay(request: Request, draw: int | None) -> float:
-        return 1e-6 * (key_of(order, request_id(request, draw)) % 200)
-
-    return ScriptedBackend(invented.script, delay=delay)
-
-
 @claim("scale")
 def scale(context: ClaimContext) -> Measured:
     sizes = (40_000, 80_000, 160_000)
@@ -362,3 +339,12 @@ def _run(simulation: Simulation, ticks: int | None = None) -> None:
 
 def _city(**settings: Any) -> AgentSociety:
     return AgentSociety.of(settings)
+
+
+__all__ = [
+    "news_in_words",
+    "persuasion_in_words_control",
+    "persuasion_in_words_like",
+    "persuasion_in_words_opposing",
+    "resumed_in_words",
+]

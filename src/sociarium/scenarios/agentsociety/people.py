@@ -14,6 +14,7 @@ from sociarium.environments.mobility.city import City
 from sociarium.kernel.network import Network
 from sociarium.kernel.population import Column, Population, Visibility
 from sociarium.kernel.randomness import Randomness, Stream
+from sociarium.kernel.simulation import Intervention
 from sociarium.populations.networks.acquaintances import acquaintances
 
 if TYPE_CHECKING:
@@ -51,9 +52,11 @@ def citizens(scenario: AgentSociety, places: City, random: Stream) -> Population
         "home": homes[random.at("home").integers(0, len(homes) - 1, agents)],
         "work": np.where(employed, offices[random.at("office").integers(0, len(offices) - 1, agents)], -1),
         "opinion": np.array(CAMPS)[agents % 2],
+        "attitude": 10 * np.array(CAMPS)[agents % 2],
     }
     hidden = Column("opinion", np.float64, 0.0, Visibility.HIDDEN)
-    population = Population.of("citizen", size, [hidden], **columns)
+    first = Column("attitude", np.float64, 5.0, Visibility.HIDDEN, doc="with which one in words begins, 0 to 10")
+    population = Population.of("citizen", size, [hidden, first], **columns)
     if scenario.persuasion in PERSUADERS:
         population.declare("persuader", [hidden, Column("home", np.int64, -1), Column("work", np.int64, -1)])
         population.admit("persuader", 2, opinion=np.array(PERSUADERS[scenario.persuasion]))
@@ -74,6 +77,19 @@ def listeners(scenario: AgentSociety, network: Network) -> Network:
     if scenario.persuasion not in PERSUADERS:
         return Network.from_edges(size, sources, targets)
     return Network.from_edges(size + 2, np.concatenate([sources, agents]), np.concatenate([targets, size + agents % 2]))
+
+
+def persuasion(scenario: AgentSociety) -> list[Intervention]:
+    """What persuaders write to those of their camp whom they persuade in words: at eight and at four o'clock, every day."""
+    found: list[Intervention] = []
+    for camp, attitude in enumerate(PERSUADERS.get(scenario.persuasion, ())):
+        sort = ("" if abs(attitude - 0.5) > 0.25 else "mildly_") + ("for" if attitude > 0.5 else "against")
+        to = [agent for agent in range(scenario.citizens) if agent % 2 == camp]
+        for number in range(2 * scenario.days):
+            tick = number // 2 * scenario.day + scenario.day * (1 + number % 2) // 3
+            text = words()["persuasion"][sort][number % 2]
+            found.append(Intervention(tick, "messages.write", {"sender": scenario.citizens + camp, "to": to, "text": text}))
+    return found
 
 
 def randomness(seed: int) -> Stream:

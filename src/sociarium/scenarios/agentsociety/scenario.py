@@ -24,7 +24,7 @@ from sociarium.lab.scenario import Scenario
 from sociarium.minds.needs import NeedColumns
 from sociarium.minds.rule import RuleMind, nothing
 from sociarium.scenarios.agentsociety.days import Caution, Days, RuleDays
-from sociarium.scenarios.agentsociety.people import PERSUADERS, citizens, city, friends, listeners, randomness, words
+from sociarium.scenarios.agentsociety.people import PERSUADERS, citizens, city, friends, listeners, persuasion, randomness, words
 
 SCALE = 10.0  # attitudes go from 0 to 10; the environment of opinions from 0 to 1
 CITY = {"home": 400, "work": 80, "shop": 40, "restaurant": 60, "leisure": 40}
@@ -97,7 +97,7 @@ class AgentSociety(Scenario):
         mobility = Mobility(places, MobilityRules(gravity=GravityRules(candidates=self.candidates)))
         messages = Messages(network, followed=() if self.news == "none" else (words()[self.news],))
         opinions = OpinionRules(Model.BOUNDED_CONFIDENCE, confidence=self.bound / SCALE)
-        topic = [] if self.persuasion == "none" else [Opinion(listeners(self, network), opinions)]
+        topic = [] if self.persuasion == "none" or self.model is not None else [Opinion(listeners(self, network), opinions)]
         if self.persuasion in PERSUADERS:
             population["persuader"]["mind"] = 1
         minds = [self.mind(messages), *([RuleMind(nothing)] if self.persuasion in PERSUADERS else [])]
@@ -135,7 +135,7 @@ class AgentSociety(Scenario):
 
     def planned(self) -> list[Intervention]:
         """The news of the first morning, and the warning while the storm lasts."""
-        found: list[Intervention] = []
+        found = [] if self.model is None else persuasion(self)
         if self.news != "none":
             found.append(Intervention(0, "messages.tell", {"agents": list(range(min(10, self.citizens))), "text": words()[self.news]}))
         if self.storm is not None:

@@ -62,7 +62,9 @@ def by_hour(values: Floats, step: int) -> Floats:
 
 
 def _shown(scenario: Any, name: str) -> bool:
-    return name == "mobility.outings" or (scenario.news != "none" if name == "messages.reach" else scenario.persuasion != "none")
+    return name == "mobility.outings" or (
+        scenario.news != "none" if name == "messages.reach" else scenario.persuasion != "none" and scenario.model is None
+    )
 
 
 TITLES = {

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from sociarium.environments.messages.messages import Messages
+from sociarium.environments.messages.messages import LONGEST, Messages
 from sociarium.environments.mobility.mobility import Mobility
 from sociarium.kernel.actions import Actions
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.outcomes import Status
 from sociarium.minds.language import prompts
 from sociarium.minds.language.asking import Asking
+from sociarium.minds.language.beliefs import Beliefs
 from sociarium.minds.language.component import AgentIds, Component, Decider, Decision, Focus
 from sociarium.minds.language.emotion import Emotion
 from sociarium.minds.language.memory import Memory
@@ -29,7 +30,8 @@ from sociarium.models.backends.embed import HashingEmbedder, WordLlamaEmbedder
 from sociarium.models.request import Sampling
 from sociarium.scenarios.agentsociety.days import Days
 from sociarium.scenarios.agentsociety.options import Option, options
-from sociarium.scenarios.agentsociety.remembering import FEEL, Chronicle
+from sociarium.scenarios.agentsociety.people import words
+from sociarium.scenarios.agentsociety.remembering import FEEL, REMEMBER, Chronicle
 
 if TYPE_CHECKING:
     from sociarium.scenarios.agentsociety.scenario import AgentSociety
@@ -172,19 +174,29 @@ class Writer(Decider):
         self.days, self.how = days, how
 
     async def decide(self, asking: Asking) -> Decision:
-        network = cast("Messages", self.mind.world["messages"]).network
-        friends = [int(one) for one in network.neighbours(asking.agent)]
+        messages = cast("Messages", self.mind.world["messages"])
+        friends = [int(one) for one in messages.network.neighbours(asking.agent)]
         if not friends or not self.days.plans.doing(np.array([asking.agent]), StepType.SOCIAL)[0]:
             return Decision()
         people = {f"{one} {self.mind.name_of(one)}": one for one in friends}
-        properties = {"to": {"type": "string", "enum": list(people)}, "text": {"type": "string", "minLength": 1, "maxLength": 200}}
-        schema = {"type": "object", "properties": properties, "required": ["to", "text"], "additionalProperties": False}
+        properties: dict[str, Any] = {
+            "to": {"type": "string", "enum": list(people)},
+            "text": {"type": "string", "minLength": 1, "maxLength": 200},
+        }
+        known = [text for text, knows in zip(messages.followed, asking.value("messages", "knows").tolist(), strict=True) if knows]
+        if known:
+            properties["pass_on"] = {"type": "boolean"}
+        schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
         about = Focus(tuple(map(self.mind.name_of, friends)), self.how.memories)
         head = (*await asking.context(about, tuple(name for name in self.how.uses if name != "needs")), *asking.described())
-        reply = await asking.ask("write", (*head, *self.mind.prompts["write"].render()), schema=schema, sampling=self.how.sampling)
+        reply = await asking.ask(
+            "write", (*head, *self.mind.prompts["write"].render(news=" ".join(known) or None)), schema=schema, sampling=self.how.sampling
+        )
         if not reply.good:
             return self.stood_in(asking, reply.status, reply.error)
-        return Decision([("messages.send", {"to": people[reply.fields["to"]], "text": reply.fields["text"]})], reply.status)
+        given = reply.fields
+        text = " ".join([given["text"], *(known if given.get("pass_on") is True else [])])[:LONGEST]
+        return Decision([("messages.send", {"to": people[given["to"]], "text": text})], reply.status)
 
 
 def language_mind(scenario: AgentSociety, days: Days, needs: Needs) -> Mind:
@@ -196,9 +208,12 @@ def language_mind(scenario: AgentSociety, days: Days, needs: Needs) -> Mind:
     feels = scenario.feel_hours > 0
     emotion = Emotion(phases=(FEEL,), uses=("rules", "persona", "needs"), sampling=sampling) if feels else None
     chronicle = Chronicle(days.plans, memory, status, emotion)
-    uses = ("rules", "persona", "needs", "status", *(("emotion",) if feels else ()), "memory")
+    topic = words()["topic"]
+    beliefs = Beliefs([topic], start="attitude", phases=(REMEMBER,), sampling=sampling) if scenario.persuasion != "none" else None
+    extra: list[Component] = [one for one in (emotion, beliefs) if one is not None]
+    uses = ("rules", "persona", "needs", "status", *(one.name for one in extra), "memory")
     how = Manner(sampling, scenario.memories, scenario.settle == "model", uses)
-    components: list[Component] = [Rules(), Persona(), needs, status, *([emotion] if emotion is not None else []), memory, chronicle]
+    components: list[Component] = [Rules(), Persona(), needs, status, *extra, memory, chronicle]
     components += [Planner(needs, days, chronicle, wheres, how), Writer(days, how)]
     return LanguageMind(components, prompts(HERE / "prompts"), sampling=sampling)
 

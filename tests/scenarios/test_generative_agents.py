@@ -21,7 +21,7 @@ from sociarium.minds.language.retrieval import ABLATIONS, Kind
 from sociarium.models.backends.scripted import open_scripted
 from sociarium.models.service import ModelService
 from sociarium.scenarios import catalogue
-from sociarium.scenarios.generative_agents import areas, claims, people, questions
+from sociarium.scenarios.generative_agents import areas, claims, evaluating, people, questions
 from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
 from sociarium.testing import digest_of, fork_test, seed_test, sharing_test, state_test, ticks_of
 from sociarium.testing.digests import digest_of_state
@@ -272,6 +272,21 @@ def test_the_areas_under_each_condition_come_from_the_same_memory_and_change_not
     assert {conditions.count(condition) for condition in ABLATIONS} == {len(conditions) // 4}
     shares = {name: records[-1].measures[f"interview.self-knowledge ({name})"] for name in ABLATIONS}
     assert all((share >= 0).all() for share in shares.values())
+
+
+def test_a_run_is_evaluated_by_rule_and_by_two_judges_and_what_they_said_is_kept(tmp_path):
+    scenario = of(model="scripted:schema", size=4, hours=0.1, embedder="hashing", interview="areas", condition="each", interview_hours=0.1)
+    asyncio.run(running.start(scenario, 1, tmp_path / "run"))
+    judges = {"one": "scripted:schema", "two": "scripted:schema?seed=2"}
+    found = asyncio.run(evaluating.evaluate(tmp_path / "run", judges, style="pairs", most=10))
+    assert set(found.by_rule.shares) == set(ABLATIONS) == set(found.by_judges.skills)
+    assert found.by_judges.rankings == {"one": 10, "two": 10}
+    again = asyncio.run(evaluating.evaluate(tmp_path / "run", judges, style="pairs", most=10))
+    assert again.plain() == found.plain()
+    assert (tmp_path / "run" / "believability.json").exists()
+    with pytest.raises(UsageError, match="interview=areas and condition=each"):
+        asyncio.run(running.start(of(size=2, interview_hours=0.1), 1, tmp_path / "probes"))
+        asyncio.run(evaluating.evaluate(tmp_path / "probes"))
 
 
 def test_an_interview_without_known_answers_scores_nothing():

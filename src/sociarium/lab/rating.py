@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ from sociarium.kernel.extras import optional
 from sociarium.lab.statistics import holm
 
 Floats = NDArray[np.float64]
+Level = Literal["nominal", "ordinal", "interval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,46 @@ def kappa(one: Sequence[str], other: Sequence[str]) -> float:
     agreed = sum(a == b for a, b in zip(one, other, strict=True)) / len(one)
     by_chance = sum(one.count(label) * other.count(label) for label in {*one, *other}) / len(one) ** 2
     return (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else float("nan")
+
+
+def cohens_d(one: ArrayLike, other: ArrayLike) -> float:
+    """The difference of two means in pooled standard deviations (Cohen 1988); nan where nothing varies."""
+    first, second = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    if min(len(first), len(second)) < 2:
+        raise UsageError("an effect size needs two values or more on each side")
+    freedom = len(first) + len(second) - 2
+    pooled = (first.var(ddof=1) * (len(first) - 1) + second.var(ddof=1) * (len(second) - 1)) / freedom
+    return float((first.mean() - second.mean()) / math.sqrt(pooled)) if pooled > 0 else float("nan")
+
+
+def agreement_alpha(ratings: ArrayLike, level: Level = "nominal") -> float:
+    """Krippendorff's alpha of several judges: 1 where they agree, 0 where they do as if by chance (Krippendorff, "Computing
+    Krippendorff's Alpha-Reliability", 2011). ``ratings``: (judges, units) of numbers, nan where a judge is silent; units with fewer than
+    two values do not count. nan where none do, or where all values are the same."""
+    table = np.atleast_2d(np.asarray(ratings, np.float64))
+    table = table[:, (~np.isnan(table)).sum(axis=0) >= 2]
+    values, places = np.unique(table[~np.isnan(table)], return_inverse=True)
+    if len(values) < 2:
+        return float("nan")
+    numbers = np.full(table.shape, -1)
+    numbers[~np.isnan(table)] = places
+    counts = np.array([[np.count_nonzero(unit == value) for value in range(len(values))] for unit in numbers.T], np.float64)
+    sizes = counts.sum(axis=1)
+    coincidences = np.einsum("uv,uw,u->vw", counts, counts, 1 / (sizes - 1)) - np.diag((counts / (sizes - 1)[:, None]).sum(axis=0))
+    totals = coincidences.sum(axis=1)
+    distance = _distances(values, totals, level)
+    expected = (np.outer(totals, totals) * distance).sum() / (totals.sum() - 1)
+    return float(1 - (coincidences * distance).sum() / expected)
+
+
+def _distances(values: Floats, totals: Floats, level: Level) -> Floats:
+    """Squared distances of values: different or not, by their ranks, or as numbers."""
+    if level == "nominal":
+        return 1.0 - np.eye(len(values))
+    if level == "interval":
+        return (values[:, None] - values[None, :]) ** 2
+    middle = np.cumsum(totals) - totals / 2
+    return (middle[:, None] - middle[None, :]) ** 2
 
 
 def _over(t: float) -> float:

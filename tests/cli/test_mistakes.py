@@ -43,6 +43,8 @@ from .conftest import Cli, begin
         (["run", "pond", "--seed", "x"], ["--seed", "x"]),
         (["run", "pond", "--replicates", "0"], ["--replicates is 0"]),
         (["run", "pond", "--max-calls", "-1"], ["budget", "-1"]),
+        (["run", "pond", "--model", "scripted:schema", "--call-timeout", "0"], ["--call-timeout is 0"]),
+        (["run", "pond", "--model", "scripted:schema", "--at-once", "0"], ["--at-once is 0"]),
         (["run", "pond", "--bogus"], ["--bogus"]),
         (["run", "pond", "--model", "local:nope"], ["'nope'", "smollm2"]),
         (["run", "pond", "--model", "openai:gpt"], ["OPENAI_API_KEY", "not set"]),

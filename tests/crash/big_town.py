@@ -21,6 +21,7 @@ from typing import Any
 from .killing import environment, killed_after, to_the_end
 
 STEPS_AN_HOUR = 360
+AT_ONCE = os.environ.get("AT_ONCE", "8")  # calls in flight: on a busy machine twenty-five together take longer than one may
 SMALL = {"pace": "choices", "temperature": 0, "answer_tokens": 40, "thought_tokens": 120, "utterance": 200}
 """For models too small to write: plans, places, reactions and utterances are weighed among a few."""
 
@@ -44,13 +45,13 @@ def foreseen(arguments: Sequence[str], runs: int, *, ask: bool) -> dict[str, Any
 
 def trial(folder: Path, model: str, kills: Sequence[int], *, pilots: int = 2, ask: bool = True, **chosen: Any) -> dict[str, Any]:
     """One run, killed after each of these numbers of ticks and resumed, then replayed from its record."""
-    arguments = settings(model, **chosen)
+    arguments, patient = settings(model, **chosen), ["--call-timeout", "3600", "--at-once", AT_ONCE]
     before = foreseen(arguments, pilots, ask=ask) if pilots else None
     broken, began, hit = folder / "broken", time.monotonic(), list[int]()
     for number, ticks in enumerate(kills):
-        verb = ["resume", str(broken)] if number else ["run", *arguments, "--seed", "1", "--out", str(broken)]
+        verb = ["resume", str(broken), *patient] if number else ["run", *arguments, *patient, "--seed", "1", "--out", str(broken)]
         hit.append(killed_after(ticks, broken, command(*verb)))
-    last = ["resume", str(broken)] if kills else ["run", *arguments, "--seed", "1", "--out", str(broken)]
+    last = ["resume", str(broken), *patient] if kills else ["run", *arguments, *patient, "--seed", "1", "--out", str(broken)]
     told = to_the_end(command(*last))
     done = {**told, **told.get("runs", [{}])[0]}
     seconds = round(time.monotonic() - began, 1)

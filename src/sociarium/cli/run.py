@@ -52,7 +52,7 @@ def run(
     seed: int = 1,
     replicates: Annotated[int, Parameter(help="runs with seeds seed, seed+1, …: one run is not a result")] = 1,
     out: Annotated[Path | None, Parameter(help="folder of the record (default: runs/SLUG-seed)")] = None,
-    budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None,
+    budget: Annotated[watch.CallFlags | None, Parameter(name="*")] = None,
     shown: Annotated[ShownBefore | None, Parameter(name="*")] = None,
 ) -> int:
     """Run a scenario, record it, and say what came of it."""
@@ -63,8 +63,8 @@ def run(
     folder = out or fresh(Path("runs"), f"{slug}-seed{seed}")
     seeds = list(range(seed, seed + replicates))
     folders = [folder] if replicates == 1 else [folder / f"seed-{number}" for number in seeds]
-    limits = (budget or watch.BudgetFlags()).limits()
-    watcher = watch.Watcher(scenario, quiet=shown.json or shown.quiet, several=replicates > 1)
+    limits = (budget or watch.CallFlags()).limits()
+    watcher = watch.Watcher(scenario, quiet=shown.json or shown.quiet, several=replicates > 1, calls=budget)
     made = asyncio.run(forecasts.made(scenario, seed)) if shown.forecast else None
     if made is not None and not (shown.json or shown.quiet):
         forecasts.show(scenario, made)
@@ -79,12 +79,17 @@ def run(
     return _verdict(finished)
 
 
-def resume(run: Path, *, budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None, shown: Output = None) -> int:
+def resume(
+    run: Path,
+    *,
+    budget: Annotated[watch.CallFlags | None, Parameter(name="*")] = None,
+    shown: Output = None,
+) -> int:
     """Go on with a run that was stopped or killed: nothing that was paid for is asked again. A finished run stays as it is."""
     if _finished(run) and not (shown and shown.json):
         say(f"{run} is finished: nothing is left to do", style="green")
-    limits = (budget or watch.BudgetFlags()).limits()
-    return _one(run, lambda options: running.resume(run, catalogue.scenario, options), shown, limits)
+    limits = (budget or watch.CallFlags()).limits()
+    return _one(run, lambda options: running.resume(run, catalogue.scenario, options), shown, limits, calls=budget)
 
 
 def replay(run: Path, *, shown: Output = None) -> int:
@@ -101,14 +106,14 @@ def branch(
     at: Annotated[int, Parameter(help="the first tick that is played anew")],
     settings: Settings = [],  # noqa: B006
     out: Annotated[Path | None, Parameter(help="folder of the new record")] = None,
-    budget: Annotated[watch.BudgetFlags | None, Parameter(name="*")] = None,
+    budget: Annotated[watch.CallFlags | None, Parameter(name="*")] = None,
     shown: Output = None,
 ) -> int:
     """A new run that shares the first ticks of another and goes on with other parameters. Only what changed is asked."""
     target = out or fresh(run.parent, f"{run.name}-branch{at}")
-    limits = (budget or watch.BudgetFlags()).limits()
+    limits = (budget or watch.CallFlags()).limits()
     pairs = parse_settings(settings)
-    return _one(target, lambda options: running.branch(run, target, at, pairs, catalogue.scenario, options), shown, limits)
+    return _one(target, lambda options: running.branch(run, target, at, pairs, catalogue.scenario, options), shown, limits, calls=budget)
 
 
 def configured(slug: str, settings: list[str], config: Path | None, model: str | None) -> Scenario:
@@ -156,10 +161,11 @@ async def together(runs: Sequence[Awaitable[Finished]]) -> list[Finished]:
 
 
 def _one(
-    folder: Path, go: Callable[[Options], Awaitable[Finished]], shown: Shown | None, limits: BudgetLimits, summary: bool = True
-) -> int:
+    folder: Path, go: Callable[[Options], Awaitable[Finished]], shown: Shown | None, limits: BudgetLimits, summary: bool = True, *,
+    calls: watch.CallFlags | None = None,
+) -> int:  # fmt: skip
     shown = shown or Shown()
-    watcher = watch.Watcher(None, quiet=shown.json or shown.quiet, several=False)
+    watcher = watch.Watcher(None, quiet=shown.json or shown.quiet, several=False, calls=calls)
 
     async def all_of_it() -> list[Finished]:
         options = watcher.options(0, limits, {})

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from sociarium.cli.console import console, number, say, show_table
+from sociarium.kernel.errors import UsageError
 from sociarium.kernel.ledger import Reported
 from sociarium.kernel.records import TickRecord
 from sociarium.kernel.simulation import Simulation
@@ -42,11 +43,27 @@ class BudgetFlags:
         return BudgetLimits(calls=self.max_calls, tokens=self.max_tokens, money=money, seconds=seconds)
 
 
+@dataclass
+class CallFlags(BudgetFlags):
+    """Budgets, and how models are called: what a reply is does not change with it, but a call that is given up has none."""
+
+    call_timeout: Annotated[float, Parameter(help="seconds after which a call is given up and tried again")] = 120.0
+    at_once: Annotated[int | None, Parameter(help="calls in flight to one model at the most (none: what it can take)")] = None
+
+    def limits(self) -> BudgetLimits:
+        if not self.call_timeout > 0:
+            raise UsageError(f"--call-timeout is {self.call_timeout:g}; a call needs more than 0 seconds")
+        if self.at_once is not None and self.at_once < 1:
+            raise UsageError(f"--at-once is {self.at_once}; it must be at least 1")
+        return super().limits()
+
+
 class Watcher:
     """Prints the events that a scenario calls worth showing, above a progress bar of ticks."""
 
-    def __init__(self, scenario: Scenario | None, *, quiet: bool, several: bool) -> None:
+    def __init__(self, scenario: Scenario | None, *, quiet: bool, several: bool, calls: CallFlags | None = None) -> None:
         self.scenario = scenario
+        self.calls = calls or CallFlags()
         self.quiet = quiet
         self.several = several
         self.progress = Progress(
@@ -81,6 +98,8 @@ class Watcher:
         return Options(
             budget=limits,
             backends=backends,
+            timeout=self.calls.call_timeout,
+            concurrency=self.calls.at_once,
             handle_signals=True,
             on_tick=[lambda record: self.ticked(seed, record)],
             on_events=[lambda piece: self.happened(seed, piece)],

@@ -86,6 +86,16 @@ def test_interest_is_measured_by_topics_or_by_texts(embedder):
     assert ticks_of(of(embedder=embedder, share=1.0).build(1))[-1].measures["cascade.scale"][0] > 5
 
 
+def test_hours_and_core_users_change_who_is_awake():
+    day = [0.0] * 12 + [1.0] * 12
+    settings = {"activity": 0.5, "hours": day, "steps": 2 * 24, "step": 30, "share": 0.0, "core_activity": 1.0, "core_share": 0.5}
+    simulation = of(**settings).build(1)
+    awake = [len(simulation.schedule.awake(at, at * simulation.schedule.length)) for at in range(48)]
+    assert sum(awake[:24]) == 0 and min(awake[24:]) >= 30 and np.mean(awake[24:]) == pytest.approx(45, abs=4)
+    with pytest.raises(UsageError, match="24"):
+        of(hours=[1.0] * 3).build(1)
+
+
 def test_copies_are_replicates_without_a_tie_between_them():
     simulation = of(copies=5, network="preferential", share=1.0, activity=1.0, recommender="none", following_post_count=16).build(1)
     ticks_of(simulation)

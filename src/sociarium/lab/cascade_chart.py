@@ -45,9 +45,12 @@ def cascade_curves(
             axes.set_ylabel(label)
             axes.set_xlim(0, float(minutes.max()))
             axes.set_ylim(bottom=0, top=1.15 * axes.get_ylim()[1])
+            axes.yaxis.get_major_locator().set_params(integer=True)
             if name == "scale":
                 axes.legend(loc="lower right")
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        if any(len(np.atleast_2d(curves["scale"])) > 1 for curves in arms.values()):
+            figure.supxlabel(f"Bands hold the middle {100 * level:g} % of the replicates.", x=0.01, ha="left", fontsize=8)
         return saved(figure, path)
 
 

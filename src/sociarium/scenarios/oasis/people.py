@@ -109,9 +109,19 @@ def interests_of(users: int, random: Stream) -> Ints:
     return np.stack([first, (first + random.integers(1, count - 1, np.arange(users), 1)) % count], axis=1)
 
 
-def core_of(users: int, share: float) -> Array:
-    """A mask: the first ``share`` of users, at least one, are core users."""
-    return np.arange(users) < max(1, round(users * share))
+def core_of(users: int, share: float | None) -> Array:
+    """A mask: the first ``share`` of users are core users, at least one; where None, 2 %, and at most 200."""
+    return np.arange(users) < max(1, min(200, round(0.02 * users)) if share is None else round(users * share))
+
+
+def activity_of(scenario: Oasis, people: Society, seed: int) -> Floats:
+    """(users, 24): each user's chance of being awake in a step of each hour."""
+    if scenario.hours and (len(scenario.hours) != 24 or min(scenario.hours) < 0):
+        raise UsageError(f"hours has {len(scenario.hours)} factors; give 24, one an hour of the day, each 0 or more")
+    chance = scenario.timing().drawn(people.users, seed)
+    if scenario.core_activity is not None:
+        chance[np.tile(core_of(people.users // scenario.copies, scenario.core_share), scenario.copies)] = scenario.core_activity
+    return np.minimum(1.0, chance[:, None] * np.array(scenario.hours or [1.0] * 24))
 
 
 def network_of(scenario: Oasis, topics: Ints, users: int, random: Stream) -> Network:

@@ -20,7 +20,7 @@ from sociarium.lab.scenario import Scenario
 from sociarium.scenarios.oasis.composing import minds_of, platform_of
 from sociarium.scenarios.oasis.data import Topic
 from sociarium.scenarios.oasis.panel import Panel
-from sociarium.scenarios.oasis.people import populated, society, words
+from sociarium.scenarios.oasis.people import activity_of, populated, society, words
 from sociarium.scenarios.oasis.timing import Timing
 from sociarium.scenarios.oasis.trials import Trials
 
@@ -60,7 +60,7 @@ class Oasis(Scenario):
     data: str | None = Field(None, description="folder with the release's data: its recorded cascade is what spreads; nothing is shipped")
     topic: str | None = Field(None, description="a row of that folder's table of cascades, such as False_Business_1: its size and text")
     network: Literal["core", "preferential"] = Field("core", description="core: ordinary users follow core users of their topics")
-    core_share: float = Field(0.02, gt=0, le=1, description="share of core users")
+    core_share: float | None = Field(None, gt=0, le=1, description="share of core users; none: 2 %, and at most 200 of them")
     follow_probability: float = Field(0.1, ge=0, le=1, description="of following a core user of a topic of one's own; the code says 0.2")
     links: int = Field(5, ge=1, le=1000, description="ties of a newcomer in a preferential network")
     copies: int = Field(1, ge=1, le=100_000, description="networks side by side, each with its own source: replicates in one run")
@@ -73,6 +73,8 @@ class Oasis(Scenario):
     recommend_reposts: bool | None = Field(None, description="x: whether reposts are recommended too; none: not for the recorded cascade")
     following_post_count: int = Field(3, ge=0, description="in-network posts in a feed")
     activity: float | None = Field(None, ge=0, le=1, description="mean chance of being awake in a step; none: 0.1, or fitted to the data")
+    core_activity: float | None = Field(None, ge=0, le=1, description="chance of core users, where it is another (published: 0.1 to 0.01)")
+    hours: list[float] = Field(default_factory=list[float], description="24 factors of that chance, one an hour of the day; none: 1")
     concentration: float | None = Field(None, gt=0, description="how alike users are in it (a + b of a Beta law); none: all the same")
     share: float | None = Field(None, ge=0, le=1, description="rule minds: chance to repost a copy; none: 0.1, or fitted to the data")
     once: bool | None = Field(None, description="rule minds: one coin a user and post, not one a copy; none: for the recorded cascade")
@@ -144,7 +146,7 @@ class Oasis(Scenario):
             environments.append(Panel(str(words()["question"]), min(self.interviewed, people.users), words()["stances"]))
             phases = [Phase("interview", "interview", who=USER, every=every, kind=TurnKind.PROBE), *phases]
         profile = np.ones((len(population), 24))
-        profile[: people.users] = self.timing().drawn(people.users, seed)[:, None]
+        profile[: people.users] = activity_of(self, people, seed)
         length, start = self.step * MINUTE, self.start_hour * HOUR
         schedule = Activity(phases, profile, step=length, duration=self.total_ticks() * length, start=start)
         minds: list[Mind] = minds_of(self, people, platform, seed)

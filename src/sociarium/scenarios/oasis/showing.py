@@ -86,8 +86,11 @@ def curves(
             axes.set_title(heading)
             axes.set_xlabel(f"steps of {scenario.step} minutes")
             axes.set_ylabel(label)
+            axes.xaxis.get_major_locator().set_params(integer=True)
             axes.legend(loc="best", fontsize=8)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        if any(len(values) > 1 for lines in panels.values() for values in lines.values()):
+            figure.supxlabel("Bands hold the middle 95 % of the replicates.", x=0.01, ha="left", fontsize=8)
         return saved(figure, target)
 
 

@@ -20,11 +20,10 @@ from sociarium.environments.social.recommenders.presets import (
     oasis_reddit,
     oasis_similar,
     oasis_x,
-    posim,
 )
 from sociarium.environments.social.recommenders.ranked import Drawn, Mixed, Ranked
 from sociarium.environments.social.recommenders.score import Score
-from sociarium.environments.social.recommenders.terms import Custom, InNetwork, Interest, Kinship, Newest
+from sociarium.environments.social.recommenders.terms import Custom, Decay, InNetwork, Interest, Kinship, Newest, Popularity
 from sociarium.environments.social.recommenders.vectors import TextInterests, TopicInterests
 from sociarium.environments.social.rules import PlatformRules
 from sociarium.kernel.errors import UsageError
@@ -207,24 +206,10 @@ def test_a_tenth_of_what_is_kept_is_swapped_for_random_posts():
     assert all(len(set(row)) == 20 for row in second.tolist())
 
 
-def test_posim_shows_originals_reposts_and_a_fixed_number_of_random_posts_never_own_and_never_twice():
-    recommender = posim(TopicInterests(*vectors()), count=10, explore=0.2)
-    site = platform(recommender, posts=400, exposures="pairs")
-    for draw in range(3):
-        feed = recommender.recommend(site, EVERYONE, STREAM.at(draw))
-        for user, row in zip(EVERYONE, feed.tolist(), strict=True):
-            assert len(set(row)) == 10 and -1 not in row
-            assert user not in site.posts.author[row]
-            kinds = site.posts.kind[row]
-            assert (kinds == Kind.REPOST).sum() >= 4 and (kinds != Kind.REPOST).sum() >= 4
-            assert not site.shown.has(np.full(10, user), row).any()
-        site.expose(EVERYONE, feed)
-    assert [part.width for part in recommender.parts] == [4, 4, 2]
-
-
-def test_posim_ranks_planted_posts_by_its_formula():
+def test_a_weighted_sum_ranks_by_its_terms():
     readers, topics = vectors()
-    score = posim(TopicInterests(readers, topics), weights=(0.3, 0.3, 0.2)).parts[0].score
+    weights = (0.375, 0.375, 0.25)
+    score = Score((Interest(TopicInterests(readers, topics), missing=0.5), Popularity(), Decay()), weights)
     site = platform(Ranked(score, 6), minutes=30)
     feed = site.recommender.recommend(site, EVERYONE, STREAM)
     table = site.posts
@@ -234,8 +219,24 @@ def test_posim_ranks_planted_posts_by_its_formula():
         h = np.where(table.topic[shown] < 0, np.float32(0.5), interest(site, user, posts))
         p = scores.engagement(table.likes[shown], table.shares[shown], table.comments[shown])
         r = scores.decay((site.world.clock.time - table.time[posts]) / HOUR)
-        value = np.float32(0.3 / 0.8) * h + (0.3 / 0.8 * p + 0.2 / 0.8 * r).astype(np.float32)
+        value = np.float32(0.375) * h + (0.375 * p + 0.25 * r).astype(np.float32)
         assert feed[user].tolist() == ranked(posts, value, 6)
+
+
+def test_buckets_of_kinds_mixed_with_random_posts_fill_their_slots_and_show_nothing_twice():
+    score = Score((Newest(),))
+    parts = [Ranked(score, 8, 4, pool=Pool(Eligible((kind,)), 50), again=False) for kind in (Kind.POST, Kind.REPOST)]
+    recommender = Mixed([*parts, Drawn(2, again=False)], shuffled=True)
+    site = platform(recommender, posts=400, exposures="pairs")
+    for draw in range(3):
+        feed = recommender.recommend(site, EVERYONE, STREAM.at(draw))
+        for user, row in zip(EVERYONE, feed.tolist(), strict=True):
+            assert len(set(row)) == 10 and -1 not in row
+            assert user not in site.posts.author[row]
+            kinds = site.posts.kind[row]
+            assert (kinds == Kind.REPOST).sum() >= 4 and (kinds == Kind.POST).sum() >= 4
+            assert not site.shown.has(np.full(10, user), row).any()
+        site.expose(EVERYONE, feed)
 
 
 @pytest.mark.parametrize("farthest", [False, True])
@@ -268,7 +269,7 @@ def presets():
         oasis_reddit(kept=20, shown=5),
         oasis_random(shown=4),
         oasis_similar(interests, kept=20, shown=5),
-        posim(interests, follows=2),
+        Mixed([in_network(2, again=False), Ranked(Score((Interest(interests, missing=0.5), Decay()), (1.0, 0.5)), 8, 4, again=False)]),
         nearest_first(interests),
         in_network(6, again=False),
         Drawn(5, pool=Pool(Eligible(minutes=60), 10, "newest")),
@@ -372,7 +373,6 @@ def test_wrong_forms_weights_and_vectors_are_refused():
     for wrong, words in (
         (lambda: oasis_x(interests, form="draft"), "'paper' or 'code'"),
         (lambda: oasis_reddit(form="draft"), "'paper' or 'code'"),
-        (lambda: posim(interests, weights=(0, 0, 0)), "not all 0"),
         (lambda: Score((Newest(),), (1.0, 2.0)), "2 weights for 1 terms"),
         (lambda: Score(()), "at least one term"),
         (lambda: Interest(interests, sign=2), "sign"),

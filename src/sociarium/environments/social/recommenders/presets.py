@@ -1,4 +1,4 @@
-"""Recommenders as published: OASIS's for X and for Reddit, random, by similarity; POSIM's; nearest first."""
+"""Recommenders as published: OASIS's for X and for Reddit, random, by similarity; nearest first. POSIM's is a module of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sociarium.environments.social.recommenders.ranked import Drawn, Mixed, Rank
 from sociarium.environments.social.recommenders.score import Score
 from sociarium.environments.social.recommenders.scores import HORIZON
 from sociarium.environments.social.recommenders.taste import Taste
-from sociarium.environments.social.recommenders.terms import Decay, Fame, Hot, Interest, Likes, Popularity, Recency, Term
+from sociarium.environments.social.recommenders.terms import Fame, Hot, Interest, Likes, Recency, Term
 from sociarium.environments.social.recommenders.vectors import Interests
 from sociarium.kernel.errors import UsageError
 
@@ -63,42 +63,6 @@ def oasis_similar(interests: Interests, *, kept: int = 50, shown: int = 5, swap:
     """OASIS's similarity to the reader's description, moved towards what it liked and away from what it disliked; of the posts kept, a
     tenth are swapped for random ones."""
     return Ranked(Score((Taste(interests),)), kept, shown, pool=Pool(Eligible(ORIGINAL)), swap=swap)
-
-
-def posim(
-    interests: Interests,
-    *,
-    count: int = 10,
-    weights: tuple[float, float, float] = (0.3, 0.3, 0.2),
-    explore: float = 0.2,
-    hours: float = 72.0,
-    scored: int = 50,
-    follows: int = 0,
-    form: str = "paper",
-) -> Choosing:
-    """POSIM's: of ``count`` posts ``explore`` (at least one) are drawn at random; the rest are half originals, half reposts, n drawn from
-    the best 2 n of ``scored`` random ones by (a H + b P + c R) / (a + b + c). Nobody is shown own posts or the same post twice.
-
-    ``weights``: of interest, popularity, recency. ``follows``: so many posts of those whom one follows come first (the paper recalls
-    them too; its code never does). ``form`` "code": engagement counts as at least 1.
-    """
-    if sum(weights) <= 0 or min(weights) < 0:
-        raise UsageError(f"weights {weights} of interest, popularity and recency must not be negative, and not all 0")
-    exploring = min(count, max(1, int(explore * count))) if count and explore > 0 else 0
-    total = sum(weights)
-    terms: tuple[Term, ...] = (Interest(interests, missing=0.5), Popularity(1 if form == "code" else 0), Decay())
-    score = Score(terms, tuple(weight / total for weight in weights))
-    minutes = 60 * hours
-    rest = max(0, count - exploring - follows)
-    parts: list[Choosing] = []
-    if follows:
-        parts.append(Followed(score, follows, eligible=Eligible(SHOWN, minutes), again=False))
-    for kinds, slots in ((ORIGINAL, rest - rest // 2), ((Kind.REPOST,), rest // 2)):
-        if slots:
-            parts.append(Ranked(score, 2 * slots, slots, pool=Pool(Eligible(kinds, minutes), scored), again=False))
-    if exploring:
-        parts.append(Drawn(exploring, pool=Pool(Eligible(SHOWN, minutes)), again=False))
-    return Mixed(parts, shuffled=True)
 
 
 def nearest_first(interests: Interests, *, count: int = 10, farthest: bool = False, again: bool = True) -> Choosing:

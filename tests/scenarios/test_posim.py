@@ -45,7 +45,7 @@ def test_the_shipped_checks_hold_by_rule():
         {"thinking": "single"},
         {"thinking": "none"},
         {"without": ["belief"]},
-        {"without": ["desire", "intention"]},
+        {"without": ["desire", "intention"], "worded": 0.5},
     ],
 )
 def test_a_run_in_words_is_replayed_to_the_same_digest(tmp_path, settings):
@@ -79,6 +79,16 @@ def test_users_in_words_know_their_role_their_prime_the_news_and_what_they_did()
     assert any("solvent" in block.text for tick, rows in asked if tick > 0 for block in rows[0])
     assert set(run.simulation.world.population["user"]["primed"]) == {"empathy"}
     assert mind.component("belief_layers").opinions
+
+
+def test_a_crowd_may_be_mixed_of_rules_and_words():
+    scenario = Posim.of({**SMALL, "model": "scripted:schema", "worded": 0.4, "users": 60})
+    run = asyncio.run(running.in_memory(scenario, 3))
+    minds = run.simulation.world.population["user"]["mind"]
+    assert 0.2 < (minds == 0).mean() < 0.6
+    texts = run.simulation.world["platform"].posts.words(np.arange(len(run.simulation.world["platform"].posts)))
+    ruled = {line for lines in run.simulation.minds.all[1].phrases.lines.values() for line in lines}
+    assert any(any(line in text for line in ruled) for text in texts) and not all(any(line in text for line in ruled) for text in texts)
 
 
 def test_accounts_are_as_their_kinds_say():

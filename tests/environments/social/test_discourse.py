@@ -184,8 +184,18 @@ def test_contagion_goes_from_authors_to_those_who_were_shown_their_posts():
     assert simulation.world["emotions"].levels[:, 0].max() == 0
 
 
+def test_comments_are_shown_in_random_order_another_for_each_reader():
+    comments = tuple(("short_comment", 0) for _ in range(40))
+    simulation, platform, _ = world(acting((("short_post", None),), comments), rounds=3, size=40)
+    simulation.run_sync(2)
+    rows = np.flatnonzero(platform.posts.kind == Kind.COMMENT)
+    orders = {tuple(platform.ranked(rows, reader).tolist()) for reader in range(10)}
+    assert len(rows) == 40 and len(orders) == 10 and all(sorted(order) == rows.tolist() for order in orders)
+    assert np.array_equal(platform.ranked(rows, 3), platform.ranked(rows, 3))
+
+
 def test_no_method_of_the_platform_is_replaced_by_accident():
-    meant = {"__init__", "reset", "observe", "describe", "apply", "advance", "measures", "repost", "enter", "state", "load"}
+    meant = {"__init__", "reset", "observe", "describe", "apply", "advance", "measures", "repost", "enter", "state", "load", "ranked"}
     own = {name for name, value in vars(Discourse).items() if callable(value)}
     assert own & set(dir(Platform)) - {name for name in dir(object) if name != "__init__"} == meant
 

@@ -186,7 +186,7 @@ def test_steps_may_be_left_out_and_all_may_be_one_question():
 
 
 FLAT = {
-    "belief": {"psychology": "I doubt.", "subject": "water", "opinion": "bad", "reason": "Ann", **BELIEF["emotion"]},
+    "belief": {"subject": "water", "opinion": "bad", "reason": "Ann", **BELIEF["emotion"]},
     "desire": {"type": "entertainment", "description": "a joke", "intensity": "low"},
     "intention": {"action": "like", "post": 4, "text": "", "mood": "glad"},
     "single": {"reasoning": "so", **BELIEF["emotion"], "action": "write", "post": 4, "text": "Hm.", "mood": "glad"},
@@ -203,6 +203,9 @@ def test_the_flat_form_says_the_same_in_one_object_of_short_lists():
         assert plan(request) is not None  # a small model can fill it field by field
     _, records, _, _ = lived(replying(**FLAT), flat=True, single=True)
     assert records[0].applied["board.write"] == 2
+    spare = replying(**{**FLAT, "intention": {"action": "write", "post": 4, "mood": "glad"}})
+    _, records, _, _ = lived(spare, flat=True, blank=("text",))
+    assert "text" not in asked(spare, "intention")[0].schema["properties"] and records[0].applied["board.write"] == 2
     _, records, _, _ = lived(replying(**{**FLAT, "intention": {**FLAT["intention"], "action": "nothing"}}), flat=True)
     assert records[0].outcomes[0].counts["ok"] == 2 and not records[0].applied.get("board.like")
 

@@ -172,6 +172,10 @@ class Discourse(Platform):
         own = {"acts": np.array([now.sum()]), "negative": np.array([negative])}
         return {**super().measures(), **own, **{f"shows_{name}": now[[code]] for code, name in enumerate(EMOTIONS)}}
 
+    def ranked(self, comments: Ints, reader: int | None = None) -> Ints:
+        """In random order, another for each reader and tick."""
+        return comments[self.world.randomness.stream("platform.comments", self.world.clock.tick, reader).order(comments)]
+
     def repost_network(self) -> Network:
         """Who reposted, with or without words, from whom: an edge each pair."""
         return self._drawn_from((Kind.REPOST, Kind.QUOTE))

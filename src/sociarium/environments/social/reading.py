@@ -72,7 +72,7 @@ class Reading(Checks):
         return blocks + self._comments(shown, reader)
 
     def best_comments(self, post: int, reader: int | None = None) -> Ints:
-        """The comments shown under a post: those with the best score, of equals the newest, without those of users the reader mutes."""
+        """The comments shown under a post: the first by ``ranked``, without those of users the reader mutes."""
         if not self.rules.comments_shown or not self.posts.comments[post]:
             return np.empty(0, np.int64)
         posts = self.posts
@@ -80,8 +80,12 @@ class Reading(Checks):
         rows = rows[(posts.kind[rows] == Kind.COMMENT) & ~posts.removed[rows]]
         if reader is not None and len(rows):
             rows = rows[~self.muted.has(np.full(len(rows), reader), posts.author[rows])]
-        score = posts.likes[rows].astype(np.int64) - posts.dislikes[rows]
-        return rows[np.lexsort((-rows, -score))][: self.rules.comments_shown]
+        return self.ranked(rows, reader)[: self.rules.comments_shown]
+
+    def ranked(self, comments: Ints, reader: int | None = None) -> Ints:
+        """Those with the best score first, of equals the newest."""
+        score = self.posts.likes[comments].astype(np.int64) - self.posts.dislikes[comments]
+        return comments[np.lexsort((-comments, -score))]
 
     def _comments(self, post: int, reader: int) -> list[Block]:
         blocks: list[Block] = []

@@ -49,7 +49,8 @@ class BDIRules:
     reasons first. ``stirs``: the action that tells the world how emotions are stirred, by ``emotions`` in order. ``targets``: arguments
     that must be among what the agent is shown (environment, column; -1 is none): ``{"post": ("platform", "feed")}``. ``most`` actions a
     turn. ``memories``: how many are called up, by the last ``seek`` of the words of others that are shown. ``jitter``: how far temperature
-    and top-p of one call lie from the sampling's. ``flat``: each reply is one flat object with one opinion, desire and act.
+    and top-p of one call lie from the sampling's. ``flat``: each reply is one flat object with one opinion, desire and act;
+    in it the texts named in ``blank`` are left empty and not asked for.
     """
 
     steps: tuple[Step, ...] = STEPS
@@ -63,6 +64,7 @@ class BDIRules:
     sampling: Sampling | None = None
     jitter: tuple[float, float] = (0.0, 0.0)
     flat: bool = False
+    blank: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.steps) - set(STEPS)):
@@ -78,7 +80,7 @@ class BDI(Decider):
         self.name = name
         self.rules = rules or BDIRules()
         self.beliefs = beliefs or BeliefLayers()
-        self.form = Flat() if self.rules.flat else Lists()
+        self.form = Flat(self.rules.blank) if self.rules.flat else Lists()
 
     async def decide(self, asking: Asking) -> Decision:
         rules, decision = self.rules, Decision()

@@ -19,7 +19,7 @@ DESIRES = (
 INTENSITIES = {"very low": 0.1, "low": 0.3, "middling": 0.5, "high": 0.7, "very high": 0.9}
 NOTHING = "nothing"
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
-LONGEST = 140  # characters of a text in the flat form
+LONGEST = 100  # characters of a text in the flat form
 SENTENCE: Mapping[str, Any] = {"type": "string", "maxLength": 240}
 
 Among = Mapping[str, Sequence[int]]
@@ -62,12 +62,18 @@ class Lists:
 
 
 class Flat(Lists):
-    """One of each, as one object without nesting, whose fields are lists of values or short texts."""
+    """One of each, as one object without nesting, whose fields are lists of values or short texts.
+
+    ``blank``: arguments of acts that are not asked for and stay empty texts. Psychology is not asked for: it seldom changes.
+    """
+
+    def __init__(self, blank: Sequence[str] = ()) -> None:
+        self.blank = tuple(blank)
 
     def belief(self, emotions: Sequence[str]) -> dict[str, Any]:
         short: dict[str, Any] = {"type": "string", "maxLength": LONGEST}
         levels = {name: {"type": "number", "enum": list(LEVELS)} for name in emotions}
-        return whole(psychology=short, subject={"type": "string", "maxLength": 40}, opinion=short, reason=short, **levels)
+        return whole(**levels, subject={"type": "string", "maxLength": 40}, opinion=short, reason=short)
 
     def desires(self) -> dict[str, Any]:
         return whole(
@@ -80,8 +86,10 @@ class Flat(Lists):
         fields: dict[str, Any] = {"action": {"type": "string", "enum": [*short_names(specs), NOTHING]}}
         for spec in specs:
             for name, part in aimed(spec, among).items():
-                fields.setdefault(name, listed(part))
-        return whole(**fields)
+                if name not in self.blank:
+                    fields.setdefault(name, listed(part))
+        texts = [name for name, part in fields.items() if part.get("type") == "string" and "enum" not in part]
+        return whole(**{name: part for name, part in fields.items() if name not in texts}, **{name: fields[name] for name in texts})
 
     def single(self, specs: Sequence[ActionSpec], among: Among, most: int, emotions: Sequence[str]) -> dict[str, Any]:
         levels = {name: {"type": "number", "enum": list(LEVELS)} for name in emotions}
@@ -89,14 +97,13 @@ class Flat(Lists):
 
     def read_belief(self, given: Mapping[str, Any], emotions: Sequence[str]) -> Mapping[str, Any]:
         opinions = [{name: given[name] for name in ("subject", "opinion", "reason")}] if "subject" in given else []
-        psychology = [given["psychology"]] if "psychology" in given else []
-        return {"psychology": psychology, "event_opinions": opinions, "emotion": {name: given.get(name) for name in emotions}}
+        return {"psychology": [], "event_opinions": opinions, "emotion": {name: given.get(name) for name in emotions}}
 
     def read_desires(self, given: Mapping[str, Any]) -> Any:
         return [given]
 
     def read_acts(self, given: Mapping[str, Any]) -> Any:
-        return [] if given.get("action") == NOTHING else [given] if given else None
+        return [] if given.get("action") == NOTHING else [{**dict.fromkeys(self.blank, ""), **given}] if given else None
 
 
 def whole(**properties: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from sociarium.kernel.errors import UsageError
 from sociarium.kernel.hawkes import Excitation, Hawkes, Sources, Uniform
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.population import Population
-from sociarium.kernel.randomness import Randomness
+from sociarium.kernel.randomness import Randomness, Stream
 from sociarium.kernel.simulation import Intervention, Simulation
 from sociarium.kernel.turn import Phase
 from sociarium.kernel.units import HOUR, MINUTE, clock
@@ -91,6 +91,7 @@ class Posim(Scenario):
     appraisal: float = Field(0.5, ge=0, le=1, description="how far posts stir users by rule")
     thinking: Literal["bdi", "single", "none"] = Field("bdi", description="of users in words: three questions, one, or no such steps")
     without: list[Literal["belief", "desire", "intention"]] = Field(default_factory=list[Any], description="steps that are left out")
+    worded: float = Field(1.0, ge=0, le=1, description="share of accounts that think in words where there is a model; the rest go by rule")
     answers: Literal["auto", "lists", "flat"] = Field("auto", description="form of replies; auto: flat for local models, which are small")
     most: int = Field(10, ge=1, le=10, description="acts in one turn, of users in words")
     embedder: Literal["hashing", "wordllama"] = Field("hashing", description="what likeness of texts is measured by")
@@ -112,7 +113,7 @@ class Posim(Scenario):
         schedule = self.schedule(people, [phase])
         environments = [platform, Emotions(rules, exposures=platform.exposures), Signals(schedule)]
         planned = self.planned(people, seed)
-        return Simulation(people, environments, [self.mind(people)], schedule, seed=seed, interventions=planned)
+        return Simulation(people, environments, self.minds(people, random), schedule, seed=seed, interventions=planned)
 
     def platform(self, people: Population, network: Any) -> Discourse:
         embed = (HashingEmbedder() if self.embedder == "hashing" else WordLlamaEmbedder()).vectors
@@ -135,12 +136,15 @@ class Posim(Scenario):
         settings: dict[str, Any] = {"step": length, "duration": self.steps * length, "start": begin, "sources": told}
         return kind(phases, excitation, activity=people["user"]["activity"], **settings)
 
-    def mind(self, people: Population) -> Mind:
+    def minds(self, people: Population, random: Stream) -> list[Mind]:
+        """By rule, and in words where there is a model: both in one crowd where not all are ``worded``."""
+        ruled = Tendencies(Phrases.read(HERE / "phrases.yaml"), TendencyRules(calm=self.calm, appraisal=self.appraisal))
         if self.model is None:
-            return Tendencies(Phrases.read(HERE / "phrases.yaml"), TendencyRules(calm=self.calm, appraisal=self.appraisal))
+            return [ruled]
         from sociarium.scenarios.posim.thinking import language_mind
 
-        return language_mind(self)
+        people["user"]["mind"] = random.at("worded").uniform(np.arange(self.users)) >= self.worded
+        return [language_mind(self), ruled] if self.worded < 1 else [language_mind(self)]
 
     def happenings(self) -> list[Happening]:
         """The story, and how the company answers to it."""

@@ -34,7 +34,8 @@ def language_mind(scenario: Posim) -> Mind:
     small = any(spec.startswith("local:") for spec in scenario.routes().values())
     flat = scenario.answers == "flat" or (scenario.answers == "auto" and small)
     single = scenario.thinking == "single"
-    rules = BDIRules(taken, single, targets=targets, most=scenario.most, seek=3, sampling=sampling, jitter=JITTER, flat=flat)
+    most, blank = scenario.most, ("hashtags", "mentions")
+    rules = BDIRules(taken, single, targets=targets, most=most, seek=3, sampling=sampling, jitter=JITTER, flat=flat, blank=blank)
     embedder = HashingEmbedder() if scenario.embedder == "hashing" else WordLlamaEmbedder()
     beliefs = BeliefLayers()
     memory = Memory(

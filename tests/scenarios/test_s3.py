@@ -145,6 +145,17 @@ def test_users_in_words_ask_in_the_order_of_the_steps_and_see_what_was_written_a
     words = [block for _, request in asked for block in request.blocks if "So it is." in block.text]
     assert words and all(block.trust == "agent" for block in words)
     assert finished.summary.plain()["fallbacks"] == 0
+    contents = [request for step, request in asked if step == "content"]
+    before = ["You have written before" in "\n".join(block.text for block in request.blocks) for request in contents]
+    assert not before[0] and before[-1]
+
+
+@pytest.mark.model
+def test_users_answer_with_the_small_local_model():
+    finished, records = played(model="local:smollm2", users=2, steps=2, network="ba", links=2, seeds=1, answer_tokens=80)
+    turns = finished.summary.plain()["agent_turns"]
+    assert sum(turns.values()) > 0 and turns.get("ok", 0) + turns.get("repaired", 0) > 0
+    assert curve(records, "reach")[-1] > 0.25
 
 
 def test_some_users_think_in_words_among_users_by_rule():

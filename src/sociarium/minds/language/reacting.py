@@ -70,10 +70,14 @@ class Perceive(Component):
         return tuple(said(self.words(message), self.mind.name_of(author)) for message, author in pairs)
 
     def written(self, asking: Asking, most: int = 2) -> Content | None:
-        """What one has written oneself, the newest last."""
+        """What one has written oneself, the newest last; None where that is nothing."""
         rows = self.pool.rows([asking.agent])
         rows = rows[self.pool["source"][rows] == Source.OWN][-most:]
-        return self.shown(self.pool["message"][rows], self.pool["author"][rows]) or None
+        return (
+            self.mind.prompts["written"].render(own=self.shown(self.pool["message"][rows], self.pool["author"][rows]))
+            if len(rows)
+            else None
+        )
 
     def state(self) -> dict[str, Any]:
         return self.pool.state()

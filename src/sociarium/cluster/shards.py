@@ -67,8 +67,8 @@ class ShardedMind(Mind):
 
     paced = False
 
-    def __init__(self, cluster: Cluster, factory: str, *, shards: int, seed: int = 0, **arguments: Any) -> None:
-        self.cluster, self.factory, self.arguments, self.seed = cluster, factory, arguments, seed
+    def __init__(self, cluster: Cluster, factory: str, *, shards: int, **arguments: Any) -> None:
+        self.cluster, self.factory, self.arguments = cluster, factory, arguments
         self.size = shards
         self.shards: list[Handle] = []
 

@@ -30,7 +30,9 @@ def checked(turn: Turn, actions: Actions) -> tuple[Actions, Refused]:
     offered = {spec.full: spec for spec in turn.offers}
     kept: dict[str, ActionTable] = {}
     same = True
-    for name, table in actions.tables.items():
+    order = {name: place for place, name in enumerate(offered)}
+    # An agent is told the first thing that is wrong: first in the order of what is on offer, whatever order its mind has
+    for name, table in sorted(actions.tables.items(), key=lambda one: (order.get(one[0], len(order)), one[0])):
         if name not in offered:
             illegal.append((name, table.agents, "not on offer now"))
             same = False
@@ -42,7 +44,8 @@ def checked(turn: Turn, actions: Actions) -> tuple[Actions, Refused]:
         return actions, refused
     for _, agents, reason in illegal:
         _mark_illegal(turn, actions, agents, reason)
-    return replace(actions, tables=kept, refused=[]), refused
+    tables = {name: kept[name] for name in actions.tables if name in kept}
+    return replace(actions, tables=tables, refused=[]), refused
 
 
 def _checked(turn: Turn, spec: ActionSpec, table: ActionTable, illegal: Refused) -> ActionTable:

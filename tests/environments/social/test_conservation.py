@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sociarium.cluster.actors import Cluster
+from sociarium.cluster.shards import ShardedMind
 from sociarium.environments.social.posts import Kind
 from sociarium.environments.social.recommenders.recommender import RandomPosts
 from sociarium.environments.social.rules import PlatformRules
 from sociarium.kernel.actions import Actions
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.network import Network
+from sociarium.record.tree import survey
+from sociarium.testing.digests import same_ticks
+from sociarium.testing.fuzz import FuzzMind
 
 from .conftest import platform, simulation, words
 
@@ -140,3 +145,23 @@ def test_feeds_show_only_what_may_be_shown(story):
     assert social.showable(shown).all()
     assert all(len(set(row[row >= 0].tolist())) == (row >= 0).sum() for row in feed)
     assert social.posts.removed.any()
+
+
+@pytest.mark.parametrize(("workers", "shards"), [(1, 1), (2, 4), (2, 16)])
+def test_the_tables_are_the_same_row_for_row_however_many_workers_decide(workers, shards):
+    """OASIS A10: minds in one process, in four and in sixteen shards; legal and illegal acts of every kind."""
+    with Cluster(workers=workers) as cluster:
+        spread, found = told([ShardedMind(cluster, "sociarium.testing.fuzz:FuzzMind", shards=shards, seed=4)])
+    alone, expected = told([FuzzMind(4)])
+    assert sum(sum(tick.applied.values()) for tick in expected) > 200
+    same_ticks(f"{shards} shards", expected, found)
+    assert spread == alone
+
+
+def told(minds):
+    """The digest of the platform after a few ticks, and the ticks."""
+    made = simulation(30, minds=minds, ticks=5, network=Network.from_edges(30, np.arange(30), (np.arange(30) * 7 + 1) % 30))
+    ticks = []
+    made.on_tick.append(ticks.append)
+    made.run_sync()
+    return survey(platform(made).state()).digest, ticks

@@ -97,3 +97,12 @@ def test_rows_stand_under_their_key_newest_first_and_at_most_so_many(way):
         for at, key in enumerate(asked.tolist()):
             expected = plain.get(key, [])[:most] if key >= 0 else []
             assert found[starts[at] : starts[at + 1]].tolist() == expected, (way, key, most)
+
+
+def test_a_chain_too_long_for_steps_is_walked_all_the_same():
+    rows = Chains()
+    rows.extend(np.where(np.arange(5000) % 5 == 0, 1, 0))
+    starts, found = rows.rows(np.array([1, 7, 0]))
+    assert starts.tolist() == [0, 1000, 1000, 5000]
+    assert found[:1000].tolist() == list(range(4995, -1, -5))
+    assert rows.rows(np.array([0]), 3)[1].tolist() == [4999, 4998, 4997]

@@ -14,6 +14,7 @@ Array = NDArray[Any]
 Ragged = tuple[Ints, Ints]  # starts, one more than there are keys; and the rows of all keys, one key after another
 
 WORTH_COMPILING = 20_000  # rows in one call from which compiled loops are used: short runs never wait for a compiler
+LONG = 256  # rows of one key from which they are, however few the keys
 
 
 class Chains:
@@ -56,13 +57,9 @@ class Chains:
         known = (keys >= 0) & (keys < len(self._newest))
         at = np.where(known, self._newest[np.where(known, keys, 0)], np.int32(-1))
         if worth_compiling(len(keys)):
-            starts = np.zeros(len(keys) + 1, np.int64)
-            _count(at, self._before, limit, starts)
-            found = np.empty(int(starts[-1]), np.int64)
-            _walk(at, self._before, starts, found)
-            return starts, found
+            return self._walked(at, limit)
         owners, steps = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        owner = np.flatnonzero(at >= 0)
+        first, owner = at, np.flatnonzero(at >= 0)
         at = at[owner]
         while len(owner) and len(steps) <= limit:  # one step along every chain at a time
             owners.append(owner)
@@ -70,10 +67,20 @@ class Chains:
             at = self._before[at]
             going = at >= 0
             owner, at = owner[going], at[going]
+            if len(steps) > LONG and Compiled.available():
+                return self._walked(first, limit)
         whose = np.concatenate(owners)
         order = np.argsort(whose, kind="stable")
         starts = np.concatenate([[0], np.cumsum(np.bincount(whose, minlength=len(keys)))]).astype(np.int64)
         return starts, np.concatenate(steps)[order]
+
+    def _walked(self, at: Array, limit: int) -> Ragged:
+        """The same, compiled: chain after chain."""
+        starts = np.zeros(len(at) + 1, np.int64)
+        _count(at, self._before, limit, starts)
+        found = np.empty(int(starts[-1]), np.int64)
+        _walk(at, self._before, starts, found)
+        return starts, found
 
 
 def grown(array: Array, size: int, fill: Any) -> Array:

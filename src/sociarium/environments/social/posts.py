@@ -68,7 +68,7 @@ class Posts:
         self.texts = Texts()
         self._size = 0
         self._arrays: dict[str, Array] = {name: np.zeros(16, dtype) for name, dtype in COLUMNS.items()}
-        self._by_author, self._by_parent = Chains(), Chains()
+        self._by_author, self._by_parent, self._comments = Chains(), Chains(), Chains()
 
     def __len__(self) -> int:
         return self._size
@@ -123,6 +123,12 @@ class Posts:
         self._by_parent.extend(self.parent[self._by_parent.size :])
         return self._by_parent.rows(np.atleast_1d(np.asarray(rows, np.int64)), most)
 
+    def comments_on(self, rows: ArrayLike, most: int | None = None) -> Ragged:
+        """The same of comments alone."""
+        fresh = slice(self._comments.size, None)
+        self._comments.extend(np.where(self.kind[fresh] == Kind.COMMENT, self.parent[fresh], np.int32(-1)))
+        return self._comments.rows(np.atleast_1d(np.asarray(rows, np.int64)), most)
+
     def by(self, authors: ArrayLike, most: int | None = None) -> Ragged:
         """For each author their rows, the newest first: starts, rows."""
         self._by_author.extend(self.author[self._by_author.size :])
@@ -135,4 +141,4 @@ class Posts:
         self._arrays = {name: np.array(state["columns"][name], dtype) for name, dtype in COLUMNS.items()}
         self._size = len(self._arrays["author"])
         self.texts.load(state["texts"])
-        self._by_author, self._by_parent = Chains(), Chains()
+        self._by_author, self._by_parent, self._comments = Chains(), Chains(), Chains()

@@ -76,8 +76,8 @@ class Reading(Checks):
         if not self.rules.comments_shown or not self.posts.comments[post]:
             return np.empty(0, np.int64)
         posts = self.posts
-        rows = posts.made_from([post])[1]
-        rows = rows[(posts.kind[rows] == Kind.COMMENT) & ~posts.removed[rows]]
+        rows = posts.comments_on([post])[1]
+        rows = rows[~posts.removed[rows]]
         if reader is not None and len(rows):
             rows = rows[~self.muted.has(np.full(len(rows), reader), posts.author[rows])]
         return self.ranked(rows, reader)[: self.rules.comments_shown]

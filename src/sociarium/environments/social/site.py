@@ -165,7 +165,7 @@ class Site(Environment):
             "groups": self.groups.state(),
             "talk": self.talk.state(),
             "sold": self.sold.copy(),
-            "views": self.views[: len(self.posts)].copy(),
+            "views": grown(self.views, len(self.posts), 0)[: len(self.posts)].copy(),
             "labels": list(self.labels),
             "interests": None if self.interests is None else self.interests[: self.users].copy(),
             "recommender": self.recommender.state(),

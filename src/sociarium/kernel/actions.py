@@ -97,7 +97,10 @@ class Text(Argument):
         return {"type": "string", "maxLength": self.longest} | Argument.schema(self)
 
     def wrong(self, values: Array) -> NDArray[np.bool_] | None:
-        bad = np.fromiter((not isinstance(v, str) or len(v) > self.longest for v in values), np.bool_, len(values))
+        texts = values.tolist()
+        if not texts or (set(map(type, texts)) == {str} and max(map(len, texts)) <= self.longest):
+            return None
+        bad = np.fromiter((not isinstance(v, str) or len(v) > self.longest for v in texts), np.bool_, len(texts))
         return bad if bad.any() else None
 
     def legal(self) -> str:

@@ -28,6 +28,9 @@ def clean_column(array: NDArray[Any], where: str) -> NDArray[Any]:
         raise RecordError(f"{where} has dtype {array.dtype}: events and measures hold numbers, booleans or strings.")
     values = array.ravel().tolist()
     result = np.empty(len(values), dtype=object)
+    if set(map(type, values)) == {str} and "".join(values).isascii():  # nothing to look at one by one
+        result[:] = values
+        return result.reshape(array.shape)
     for place, value in enumerate(values):
         if value is not None and not isinstance(value, str):
             raise RecordError(f"{where} holds a {type(value).__name__} in row {place}: an object column holds strings only.")

@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 Array = NDArray[Any]
 Ragged = tuple[Ints, Ints]  # starts, one more than there are keys; and the rows of all keys, one key after another
 
-WORTH_COMPILING = 20_000  # rows in one call from which compiled loops are used: short runs never wait for a compiler
+WORTH_COMPILING = 4_000  # rows in one call from which compiled loops are used: short runs never wait for a compiler
 LONG = 256  # rows of one key from which they are, however few the keys
 
 
@@ -96,7 +96,7 @@ def worth_compiling(rows: int) -> bool:
     return rows >= WORTH_COMPILING and Compiled.available()
 
 
-@compiled(nogil=True)
+@compiled(nogil=True, cache=True)
 def _link(keys: Array, start: int, newest: Array, before: Array) -> None:
     for row in range(len(keys)):
         key = keys[row]
@@ -105,7 +105,7 @@ def _link(keys: Array, start: int, newest: Array, before: Array) -> None:
             newest[key] = start + row
 
 
-@compiled(nogil=True)
+@compiled(nogil=True, cache=True)
 def _count(at: Array, before: Array, limit: int, starts: Array) -> None:
     for key in range(len(at)):
         row, count = at[key], 0
@@ -115,7 +115,7 @@ def _count(at: Array, before: Array, limit: int, starts: Array) -> None:
         starts[key + 1] = starts[key] + count
 
 
-@compiled(nogil=True)
+@compiled(nogil=True, cache=True)
 def _walk(at: Array, before: Array, starts: Array, found: Array) -> None:
     for key in range(len(at)):
         row = at[key]

@@ -203,7 +203,7 @@ def codes_of(a: ArrayLike, b: ArrayLike) -> Ints:
     return np.atleast_1d((high << 32) | low)
 
 
-@compiled(nogil=True)
+@compiled(nogil=True, cache=True)
 def _look(codes: Array, known: Array, slots: Array, shift: int, out: Array) -> None:
     mask = len(slots) - 1
     for row in range(len(codes)):
@@ -214,7 +214,7 @@ def _look(codes: Array, known: Array, slots: Array, shift: int, out: Array) -> N
         out[row] = slots[place]
 
 
-@compiled(nogil=True)
+@compiled(nogil=True, cache=True)
 def _enter(codes: Array, known: Array, size: int, slots: Array, shift: int, out: Array) -> int:
     mask = len(slots) - 1
     for row in range(len(codes)):
@@ -230,7 +230,7 @@ def _enter(codes: Array, known: Array, size: int, slots: Array, shift: int, out:
     return size
 
 
-@compiled(nogil=True)
+@compiled(nogil=True, cache=True)
 def _again(known: Array, size: int, slots: Array, shift: int) -> None:
     mask = len(slots) - 1
     for row in range(size):

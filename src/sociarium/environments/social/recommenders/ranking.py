@@ -104,7 +104,7 @@ def drawn_plain(limits: Ints, uniform: NDArray[np.float64]) -> Ints:
     return out
 
 
-@compiled(nogil=True)
+@compiled(nogil=True, cache=True)
 def _best(block: Block, owners: Ints, authors: Ints, kept: NDArray[np.float32], out: Places) -> None:
     """From the newest column to the oldest, so that a later equal score never displaces an earlier one."""
     count = out.shape[1]
@@ -123,7 +123,7 @@ def _best(block: Block, owners: Ints, authors: Ints, kept: NDArray[np.float32], 
                     least = kept[count - 1]
 
 
-@compiled(nogil=True)
+@compiled(nogil=True, cache=True)
 def _shuffle(limits: Ints, uniform: NDArray[np.float64], room: Ints, out: Ints) -> None:
     swapped, held = room[0], room[1]
     for row in range(out.shape[0]):

@@ -87,13 +87,20 @@ def find(_: str) -> type[Scenario]:
     return Mixed
 
 
+def patient() -> running.Options:
+    """A small model in this process answers one after the other, and the machine may be busy."""
+    return running.Options(timeout=3600.0, concurrency=2)
+
+
 def told(verb: str, folder: Path, settings: Sequence[str]) -> dict[str, Any]:
     """What a run, a resumed run or a replay came to; called in a process of its own."""
     if verb == "run":
         given = dict(pair.split("=", 1) for pair in settings)
-        finished = asyncio.run(running.start(Mixed.of(given), 7, folder))
+        finished = asyncio.run(running.start(Mixed.of(given), 7, folder, patient()))
+    elif verb == "resume":
+        finished = asyncio.run(running.resume(folder, find, patient()))
     else:
-        finished = asyncio.run((running.resume if verb == "resume" else running.replay)(folder, find))
+        finished = asyncio.run(running.replay(folder, find))
     summary = finished.summary
     return {
         "digest": finished.digest,

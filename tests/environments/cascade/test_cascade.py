@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sociarium.environments.cascade.cascade import Cascade, CascadeRules
+from sociarium.environments.cascade.cascade import Cascade
+from sociarium.environments.cascade.rules import CascadeRules
 from sociarium.environments.cascade.spread import SpreadRules, spread
 from sociarium.kernel.actions import Actions
 from sociarium.kernel.errors import UsageError

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sociarium.environments.cascade.rules import CascadeRules, CascadeWording
 from sociarium.environments.cascade.spread import Exposures as Shown
 from sociarium.environments.cascade.spread import in_lots, out_edges
 from sociarium.environments.columnar import Cells, ColumnarEnvironment, first_rows, names_of
-from sociarium.environments.wording import Wording
 from sociarium.kernel.actions import Actions, ActionTable, Text, action, operation
 from sociarium.kernel.content import Block, Content, said
 from sociarium.kernel.environment import AgentIds, Events, Groups, Outcome, State
@@ -32,34 +32,6 @@ NOBODY = -1
 LONGEST = 500  # characters of a comment
 MOST_LABELS = 16  # communities whose reach is a measure of its own
 _STREAM = "cascade"
-
-
-@dataclass(frozen=True, slots=True)
-class CascadeRules:
-    """``retry``: everyone decides at every exposure until it passes the post on, rather than once, at its first. ``most_layers`` below the
-    source."""
-
-    retry: bool = False
-    most_layers: int = 50
-
-    def __post_init__(self) -> None:
-        if self.most_layers < 1:
-            raise UsageError(f"CascadeRules: most_layers is {self.most_layers}; a post spreads over at least one")
-
-
-@dataclass(frozen=True, slots=True)
-class CascadeWording(Wording):
-    """How an exposure is shown to one who decides."""
-
-    PLACES: ClassVar[Mapping[str, frozenset[str]]] = {
-        "shown": frozenset({"source", "text"}),
-        "label": frozenset(),
-        "again": frozenset({"times"}),
-    }
-
-    shown: str = "$source has shared this post: $text"
-    label: str = "A notice of the platform is attached to it: independent fact-checkers dispute this post."
-    again: str = "It is the $times. time that somebody shows it to you."
 
 
 class Cascade(ColumnarEnvironment):
@@ -78,6 +50,10 @@ class Cascade(ColumnarEnvironment):
     mutated: Bools  # whether it added something of its own
     depth: NDArray[np.int32]  # the layer that shares now, by group
     fresh: Ints  # how many shared in the last tick, by group
+    reach: Ints  # how many have shared in all, by group, and of each community
+    reach_by: Ints
+    commented: Ints
+    decisions: Ints
 
     def __init__(
         self,
@@ -101,7 +77,9 @@ class Cascade(ColumnarEnvironment):
         self.removed = np.zeros(network.nodes, np.bool_)
         self.slowed = np.ones(len(network))
         self.appeal = 1.0
-        self.group_cells: Mapping[str, Cells] = {"depth": Cells(np.int32), "fresh": Cells(np.int64)}
+        labels = 0 if self.community is None else min(int(self.community.max(initial=-1)) + 1, MOST_LABELS)
+        counts = dict.fromkeys(("fresh", "reach", "commented", "decisions"), Cells(np.int64))
+        self.group_cells: Mapping[str, Cells] = {"depth": Cells(np.int32), **counts, "reach_by": Cells(np.int64, 0, (labels,))}
         self.agent_cells = {
             "layer": Cells(np.int16, NOBODY),
             "exposer": Cells(np.int32, NOBODY),
@@ -110,15 +88,18 @@ class Cascade(ColumnarEnvironment):
             "mutated": Cells(np.bool_),
         }
         self._comments: dict[int, str] = {}  # of this tick, by agent
+        self._front: AgentIds | None = None  # who shares in this tick; None: to be sought
+        self._new: list[AgentIds] = []  # who has shared in this tick
         self._due: _Due | None = None  # what is shown in this tick, once it is known
 
     def begin(self, groups: Groups) -> None:
         self._place()
         agents = self._agent(groups, np.full(len(groups), self.source))
-        there = agents >= 0
-        self.layer[agents[there]], self.text[agents[there]] = 0, 0
-        self.fresh[groups[there]] = 1
-        self._due = None
+        agents, groups = agents[agents >= 0], groups[agents >= 0]
+        self.layer[agents], self.text[agents] = 0, 0
+        self.fresh[groups] = 1
+        self._count(agents, groups)
+        self._front = self._due = None
 
     def admit(self, agents: AgentIds) -> None:
         """Newcomers to a trial that goes on are not in its network: nobody shows them anything."""
@@ -128,17 +109,17 @@ class Cascade(ColumnarEnvironment):
 
     def lanes(self, phase: Phase, awake: AgentIds, moment: Moment) -> Lanes:
         """Only those who are shown something."""
-        here = np.zeros(len(self.world.population), np.bool_)
-        here[awake] = True
         agents = self._shown().agents
-        agents = agents[here[agents]]
+        if len(awake):
+            agents = agents[awake[np.minimum(np.searchsorted(awake, agents), len(awake) - 1)] == agents]
         return Lanes.by(moment, agents, np.asarray(self.group_of(agents), np.int64))
 
     def turn(self, phase: Phase, lanes: Lanes) -> Turn | None:
         """Turn k: the k-th exposure of everyone who has not shared yet; without retry there is one."""
         due = self._shown()
         played = np.repeat(lanes.played, np.diff(lanes.starts))
-        count = due.ends[due.place[lanes.agents]] - due.starts[due.place[lanes.agents]]
+        place = due.find(lanes.agents)
+        count = due.ends[place] - due.starts[place]
         moves = (played < (count if self.rules.retry else np.minimum(count, 1))) & (self.layer[lanes.agents] < 0)
         return lanes.turn(lanes.agents[moves], lanes.lane_of()[moves]) if moves.any() else None
 
@@ -148,14 +129,14 @@ class Cascade(ColumnarEnvironment):
         agents = turn.agents
         due, row = self._shown(), np.full(len(agents), NOBODY, np.int64)
         if turn.phase.lead == self.name:
-            place = due.place[agents]
+            place = due.find(agents)
             row = np.where(place >= 0, np.minimum(due.starts[place] + turn.number, due.ends[place] - 1), NOBODY)
         shown, edge = row >= 0, np.full(len(agents), NOBODY, np.int64)
         source, text = edge.copy(), edge.copy()
         source[shown], edge[shown], text[shown] = due.source[row[shown]], due.edge[row[shown]], due.text[row[shown]]
         trial = np.asarray(self.group_of(agents), np.int64)
         return {
-            "user": self._user[agents], "source": source, "edge": edge, "trial": trial, "text": text,
+            "user": self._users(agents), "source": source, "edge": edge, "trial": trial, "text": text,
             "layer": self.depth[trial].astype(np.int64) + 1, "times": self.exposures[agents].astype(np.int64) + 1,
             "appeal": np.broadcast_to(np.float64(self.appeal), agents.shape),
         }  # fmt: skip
@@ -188,6 +169,7 @@ class Cascade(ColumnarEnvironment):
         """Every exposure of a turn of ours is a decision, whatever comes of it."""
         shown = seen[self.name]["source"] >= 0
         self.exposures[turn.agents[shown]] += 1
+        np.add.at(self.decisions, self.group_of(turn.agents[shown]), 1)
         return super().apply(turn, seen, actions)
 
     @operation("Take users off the network: they neither see nor share from now on.")
@@ -220,11 +202,10 @@ class Cascade(ColumnarEnvironment):
                 self.texts.append(f"{self.texts[self.text[agent]]} {comment}")
                 self.text[agent] = len(self.texts) - 1
         self._comments.clear()
-        self._due = None
-        agents = self.world.awake()
-        groups = self.group_of(agents)
-        new = self.layer[agents] == self.depth[groups] + 1
-        self.fresh[going] = np.bincount(groups[new], minlength=self.world.groups)[going]
+        new = np.sort(np.concatenate(self._new)) if self._new else np.empty(0, np.int64)
+        self._front, self._due = new, None
+        self._new.clear()
+        self.fresh[going] = np.bincount(self.group_of(new), minlength=self.world.groups)[going]
         self.depth[going] += 1
         over = going[(self.fresh[going] == 0) | (self.depth[going] >= self.rules.most_layers)]
         return Outcome(ended=over) if len(over) else None
@@ -232,19 +213,11 @@ class Cascade(ColumnarEnvironment):
     def measures(self) -> Mapping[str, Array]:
         """By trial: reach (users who have shared, the source too), fresh (in the last layer), depth, mutated (sharers who commented),
         exposures (decisions), and reach_0, reach_1 and so on by community."""
-        agents = self.world.population.ids(present=False)
-        groups, size = self.group_of(agents), self.world.groups
-        sharing = self.layer >= 0
         found: dict[str, Array] = {
-            "reach": np.bincount(groups, sharing, size), "fresh": self.fresh.copy(),
-            "depth": np.where(self.fresh > 0, self.depth, self.depth - 1),
-            "mutated": np.bincount(groups, self.mutated, size), "exposures": np.bincount(groups, self.exposures, size),
+            "reach": self.reach.copy(), "fresh": self.fresh.copy(), "depth": np.where(self.fresh > 0, self.depth, self.depth - 1),
+            "mutated": self.commented.copy(), "exposures": self.decisions.copy(),
         }  # fmt: skip
-        if self.community is not None:
-            label = np.where(self._user >= 0, self.community[self._user], NOBODY)
-            for one in range(min(int(self.community.max(initial=-1)) + 1, MOST_LABELS)):
-                found[f"reach_{one}"] = np.bincount(groups, sharing & (label == one), size)
-        return found
+        return found | {f"reach_{label}": self.reach_by[:, label].copy() for label in range(self.reach_by.shape[1])}
 
     def state(self, groups: Groups | None = None) -> State:
         """Texts and counter-measures are those of all trials."""
@@ -260,7 +233,8 @@ class Cascade(ColumnarEnvironment):
             self.texts, self.appeal = list(state["texts"]), float(state["appeal"])
             self.removed, self.slowed = np.array(state["removed"], np.bool_), np.array(state["slowed"], np.float64)
         self._comments.clear()
-        self._due = None
+        self._new.clear()
+        self._front = self._due = None
 
     def _pass_on(self, name: str, seen: Observations, table: ActionTable) -> Outcome:
         outcome, columns = Outcome(), seen[self.name]
@@ -274,9 +248,13 @@ class Cascade(ColumnarEnvironment):
             return outcome
         agents = table.agents
         self.layer[agents], self.exposer[agents], self.text[agents] = columns["layer"][row], columns["source"][row], columns["text"][row]
+        self._new.append(agents)
+        groups = np.asarray(self.group_of(agents), np.int64)
+        self._count(agents, groups)
         told: dict[str, Array] = {"source": columns["source"][row], "layer": columns["layer"][row]}
         if name == "quote":
             self.mutated[agents] = True
+            np.add.at(self.commented, groups, 1)
             self._comments.update(zip(agents.tolist(), table["comment"].tolist(), strict=True))
             told["comment"] = table["comment"]
         outcome.events.append(Events("reshared" if name == "reshare" else "quoted", agents, told, "own"))
@@ -285,11 +263,9 @@ class Cascade(ColumnarEnvironment):
     def _shown(self) -> _Due:
         """Who sees what the present layer has shared, found once a tick, before anybody has decided."""
         if self._due is None:
-            agents = self.world.awake()
-            groups = np.asarray(self.group_of(agents), np.int64)
-            front = agents[(self.layer[agents] == self.depth[groups]) & (self._user[agents] >= 0)]
-            trial, user = np.asarray(self.group_of(front), np.int64), self._user[front]
-            stays = ~self.removed[user]
+            front = self._sharing()
+            trial, user = np.asarray(self.group_of(front), np.int64), self._users(front)
+            stays = self.world.active[trial] & self.world.population.get(front, "present") & ~self.removed[user]
             front, trial, user = front[stays], trial[stays], user[stays]
             whose, edge = out_edges(self.network, user)
             target = self.network.targets[edge].astype(np.int64)
@@ -300,8 +276,9 @@ class Cascade(ColumnarEnvironment):
     def _sorted(self, agent: Ints, shown: Shown) -> _Due:
         stream = self.world.randomness.stream(_STREAM)  # of the run, not of a tick: the same in every arm, whenever it comes to it
         there = agent >= 0
-        closed = (self.layer >= 0) | (self.exposures > 0) if not self.rules.retry else self.layer >= 0
-        there[there] &= ~closed[agent[there]] & ~self.removed[shown.target[there]]
+        there[there] &= (self.layer[agent[there]] < 0) & ~self.removed[shown.target[there]]
+        if not self.rules.retry:
+            there[there] &= self.exposures[agent[there]] == 0
         thinned = self.slowed[shown.edge] < 1
         if thinned.any():
             drawn = stream.at("slow").uniform(shown.trial[thinned] * len(self.network) + shown.edge[thinned])
@@ -309,14 +286,34 @@ class Cascade(ColumnarEnvironment):
         kept = in_lots(shown.only(there), stream, len(self.network), self.network.nodes)
         agents = self._agent(kept.trial, kept.target)
         starts = np.flatnonzero(np.diff(agents, prepend=-1) != 0)
-        place = np.full(len(self.world.population), NOBODY, np.int64)
-        place[agents[starts]] = np.arange(len(starts))
-        return _Due(agents[starts], starts, np.append(starts[1:], len(agents))[: len(starts)], place, kept.source, kept.edge, kept.text)
+        ends = np.append(starts[1:], len(agents))[: len(starts)]
+        return _Due(agents[starts], starts, ends, np.argsort(agents[starts], kind="stable"), kept.source, kept.edge, kept.text)
+
+    def _sharing(self) -> AgentIds:
+        """Who is in the layer that shares now, in order of id."""
+        if self._front is None:
+            everyone = np.flatnonzero(self.layer >= 0)
+            self._front = everyone[self.layer[everyone] == self.depth[self.group_of(everyone)]]
+        return self._front
+
+    def _count(self, agents: AgentIds, groups: Groups) -> None:
+        """New sharers, into the counts of their trials."""
+        np.add.at(self.reach, groups, 1)
+        if self.community is not None:
+            label = self.community[self._users(agents)]
+            counted = label < self.reach_by.shape[1]
+            np.add.at(self.reach_by, (groups[counted], label[counted]), 1)
 
     def _agent(self, groups: Ints, users: Ints) -> AgentIds:
         """The agent of each user in each trial, NOBODY where there is none."""
         inside = users < self._size[groups]
         return np.where(inside, self._first[groups] + users, NOBODY)
+
+    def _users(self, agents: AgentIds) -> Ints:
+        """Which user of the network each agent is, NOBODY for newcomers."""
+        groups = self.group_of(agents)
+        rank = agents - self._first[groups]
+        return np.where(rank < self._size[groups], rank, NOBODY)
 
     def _place(self) -> None:
         """The users of a trial are the first agents of its group that follow one another, as many as the network has nodes."""
@@ -328,7 +325,6 @@ class Cascade(ColumnarEnvironment):
         rank = everyone - self._first[groups]
         changes = np.cumsum(np.diff(groups, prepend=groups[:1]) != 0)
         inside = (rank < self.network.nodes) & (changes == changes[self._first[groups]])  # in the first stretch of its group
-        self._user: Ints = np.where(inside, rank, NOBODY)
         self._size: Ints = np.bincount(groups[inside], minlength=self.world.groups).astype(np.int64)
 
     def _checked(self, users: Sequence[int]) -> Ints:
@@ -340,13 +336,20 @@ class Cascade(ColumnarEnvironment):
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """Exposures of one tick: ``agents`` who have some; theirs are rows ``starts`` to ``ends``, in their lot; ``place`` of every agent among
-    them. By row: source, edge, text."""
+    """Exposures of one tick: ``agents`` who have some; theirs are rows ``starts`` to ``ends``, in their lot; ``order`` sorts agents by id.
+    By row: source, edge, text."""
 
     agents: AgentIds
     starts: Ints
     ends: Ints
-    place: Ints
+    order: Ints
     source: Ints
     edge: Ints
     text: Ints
+
+    def find(self, agents: AgentIds) -> Ints:
+        """The place of each among ``agents``, NOBODY where it is shown nothing."""
+        if not len(self.agents):
+            return np.full(len(agents), NOBODY, np.int64)
+        at = self.order[np.minimum(np.searchsorted(self.agents, agents, sorter=self.order), len(self.agents) - 1)]
+        return np.where(self.agents[at] == agents, at, NOBODY)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from sociarium.environments.cascade.cascade import Cascade, CascadeRules
+from sociarium.environments.cascade.cascade import Cascade
+from sociarium.environments.cascade.rules import CascadeRules
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.network import Network
 from sociarium.kernel.population import Population

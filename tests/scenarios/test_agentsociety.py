@@ -21,6 +21,7 @@ from sociarium.scenarios.agentsociety.options import minutes_until_morning, opti
 from sociarium.scenarios.agentsociety.people import words
 from sociarium.scenarios.agentsociety.scenario import AgentSociety
 from sociarium.testing import seed_test, sharing_test, state_test
+from sociarium.testing.injection import injection_test
 from sociarium.testing.memory_journal import MemoryJournal
 
 
@@ -262,6 +263,11 @@ def test_news_in_words_is_seen_by_whom_it_has_reached_and_passed_on_by_choice():
     assert 0.5 < reach <= 1
 
 
+def test_words_can_do_nothing_but_be_words():
+    report = injection_test(lambda: of(**{**WORDS, "step": 120}, persuasion="like", news="ordinary").build(1), ticks=4)
+    assert len(report.obeyed) > 5
+
+
 def test_an_operator_makes_an_agent_write():
     simulation = of(citizens=6).build(1)
     simulation.inject("messages.write", sender=2, to=[0, 5], text="Hello")
@@ -274,7 +280,7 @@ def test_an_operator_makes_an_agent_write():
 
 
 @pytest.mark.model
-def test_a_short_day_on_a_small_model_is_replayed(tmp_path):
+def test_a_short_day_on_a_small_model_is_replayed(tmp_path, weights):
     scenario = of(citizens=6, model="local:smollm2", step=720, feel_hours=24, answer_tokens=120, least_friends=1, most_friends=1)
     first = asyncio.run(running.start(scenario, 1, tmp_path / "run"))
     assert asyncio.run(running.replay(tmp_path / "run", lambda slug: AgentSociety)).digest == first.digest

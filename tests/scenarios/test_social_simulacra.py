@@ -255,7 +255,7 @@ def test_a_moderator_says_of_every_utterance_whether_it_breaks_the_rules():
 
 
 @pytest.mark.model
-def test_a_small_model_populates_a_community_and_is_replayed(tmp_path):
+def test_a_small_model_populates_a_community_and_is_replayed(tmp_path, weights):
     scenario = of(model="local:smollm2", personas=1, threads=1, tokens=16, most=1, reply=0.9)
     first = run(running.start(scenario, 1, tmp_path / "run"))
     assert run(running.replay(tmp_path / "run", find)).digest == first.digest

@@ -9,12 +9,12 @@ from sociarium.kernel.content import Trust
 from sociarium.kernel.errors import UsageError
 from sociarium.minds.language import builtin
 from sociarium.minds.language.component import Focus
-from sociarium.minds.language.status import MOST, Status
+from sociarium.minds.language.status import MOST, StatusStore
 from sociarium.models.backends.embed import HashingEmbedder
 
 
 def store(**settings):
-    status = Status(**settings)
+    status = StatusStore(**settings)
     status.mind = SimpleNamespace(prompts=builtin())
     for time, (key, text) in enumerate([("place", "the bakery on the corner"), ("feeling", "joy"), ("plan", "buy bread at the bakery")]):
         status.put(3, key, text, time=time, own=key == "plan", memory=time * 2)
@@ -48,13 +48,13 @@ def test_own_words_are_shown_as_data_and_the_rest_as_the_engines():
     blocks = shown(store())
     assert [block.text for block in blocks if block.trust is Trust.AGENT] == ["plan: buy bread at the bakery"]
     assert any("feeling: joy" in block.text and block.trust is Trust.ENGINE for block in blocks)
-    empty = Status()
+    empty = StatusStore()
     empty.mind = SimpleNamespace(prompts=builtin("ja"))
     assert shown(empty) == ()
 
 
 def test_a_state_comes_back():
-    status, other = store(), Status()
+    status, other = store(), StatusStore()
     other.load(status.state())
     assert other.lines == status.lines
     other.load({})
@@ -67,4 +67,4 @@ def test_there_is_a_limit():
         for number in range(MOST):
             status.put(3, f"key {number}", "x", time=1)
     with pytest.raises(UsageError, match="at least one"):
-        Status(top=0)
+        StatusStore(top=0)

@@ -31,13 +31,13 @@ class Line:
     memory: int
 
 
-class Status(Component):
+class StatusStore(Component):
     """The status store of a mind's agents. Of more than ``top`` lines those are shown that are nearest to what a question is about; with no
     embedder, or no query, those that changed last."""
 
     def __init__(self, *, embedder: Embedder | None = None, top: int = 8, prompt: str = "status", name: str = "status") -> None:
         if top < 1:
-            raise UsageError(f"Status: top is {top}; at least one line must be shown")
+            raise UsageError(f"StatusStore: top is {top}; at least one line must be shown")
         self.name = name
         self.top = top
         self.prompt = prompt

@@ -17,7 +17,7 @@ from sociarium.minds.language.component import Component
 from sociarium.minds.language.emotion import Emotion
 from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.retrieval import Kind
-from sociarium.minds.language.status import Status
+from sociarium.minds.language.status import StatusStore
 from sociarium.minds.language.stream import Memory as Remembered
 from sociarium.minds.plans import Plans, StepType
 
@@ -43,7 +43,7 @@ class Chronicle(Component):
 
     name = "chronicle"
 
-    def __init__(self, plans: Plans, memory: Memory, status: Status, emotion: Emotion | None) -> None:
+    def __init__(self, plans: Plans, memory: Memory, status: StatusStore, emotion: Emotion | None) -> None:
         self.plans, self.memory, self.status, self.emotion = plans, memory, status, emotion
 
     def note(self, agent: int, node: Node, text: str, *, time: int, tick: int, author: int = -1) -> int:

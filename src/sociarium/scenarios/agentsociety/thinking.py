@@ -23,7 +23,7 @@ from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.mind import LanguageMind
 from sociarium.minds.language.needs import LEVEL_OF, Needs
 from sociarium.minds.language.persona import Persona, Rules
-from sociarium.minds.language.status import Status as StatusStore
+from sociarium.minds.language.status import StatusStore
 from sociarium.minds.needs import Need
 from sociarium.minds.plans import MOST_STEPS, Step, StepType
 from sociarium.models.backends.embed import HashingEmbedder, WordLlamaEmbedder

@@ -2,7 +2,7 @@
 
 Prints one JSON line. Everybody refreshes a feed of 5 of the 100 hottest posts, 10 % post, 20 % like, 5 % repost, 5 % follow, 5 % comment.
 OASIS is called where its favourable mode ends: the methods of its platform, without agents, mailbox or tool schemas. Its environment is
-made once, by pip, in the folder given. ``python benchmarks/peers/platform.py --users 1000 --users 10000``.
+made once, by pip, in the folder given. ``python benchmarks/peers/social_platform.py --users 1000 --users 10000``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Threads of a community: the law of their length, questions on copies, and the contracts of environments."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -194,6 +196,16 @@ def test_a_multiverse_keeps_prefix_people_and_length_and_draws_other_texts():
     assert [threads.speakers(number) for number in range(size, size + 4)] == [threads.speakers(longest)] * 4
     assert (threads.table.sort[size:] == Sort.MULTIVERSE).all() and threads.table.alternative[size:].tolist() == [1, 2, 3, 4]
     assert simulation.world.measures()["threads.branches"][0] == 4
+
+
+def test_a_copy_of_the_table_grows_by_itself_and_loses_nothing():
+    simulation, _ = played(ticks=1)
+    table = simulation.world["threads"].table
+    copied = copy.deepcopy(table)
+    copied.done[0] = 7
+    copied.copy(1, 1, Sort.WHAT_IF, 1, np.array([99]))
+    assert copied.done[0] == 7 and len(copied) == len(table) + 1 == 6
+    assert table.done[0] != 7
 
 
 def test_who_has_left_is_replaced():

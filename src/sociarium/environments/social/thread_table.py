@@ -78,6 +78,12 @@ class ThreadTable:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> ThreadTable:
+        """Columns are views of what has room for more; copied one by one, they would be no longer."""
+        copied = ThreadTable(self.width)
+        copied.load(self.state())
+        return copied
+
     @property
     def groups(self) -> Ints:
         return self.ids >> SHIFT

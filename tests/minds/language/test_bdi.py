@@ -115,6 +115,8 @@ def test_the_belief_question_names_six_biases_and_later_questions_know_what_came
         assert bias in words(belief)
     assert "I am calm." in words(belief) and "I distrust the city." not in words(belief)
     assert "I distrust the city." in words(desire) and "they hide it" in words(desire)
+    assert "I am calm." not in words(desire) and "I am calm." not in words(intention)
+    assert "anger 0, " in words(belief) and "anger 0.3, fear 0.15" in words(desire) and "anger 0.3" in words(intention)
     assert "emotional release, 0.9 of 1" in words(intention) and "to shout" in words(intention)
     later = asked(door, "belief")[1]
     assert "they hide it" in words(later) and "I am calm." not in words(later)

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from sociarium.environments.emotions.levels import POSIM, EmotionRules, stirred
 from sociarium.kernel.actions import ActionSpec, Vector
 from sociarium.kernel.content import Block, Content, Trust, said
 from sociarium.kernel.errors import UsageError
@@ -46,7 +47,8 @@ class BDIRules:
 
     ``steps`` that are taken: without ``belief`` nothing is believed or felt anew; without ``desire`` intentions come straight from
     beliefs; without ``intention`` what is done is asked without the levels of strategy. ``single``: all of it in one question that
-    reasons first. ``stirs``: the action that tells the world how emotions are stirred, by ``emotions`` in order. ``targets``: arguments
+    reasons first. ``stirs``: the action that tells the world how emotions are stirred, as many as
+    ``feelings`` names, which are also columns of that environment. ``targets``: arguments
     that must be among what the agent is shown (environment, column; -1 is none): ``{"post": ("platform", "feed")}``. ``most`` actions a
     turn. ``memories``: how many are called up, by the last ``seek`` of the words of others that are shown. ``jitter``: how far temperature
     and top-p of one call lie from the sampling's. ``flat``: each reply is one flat object with one opinion, desire and act;
@@ -56,7 +58,7 @@ class BDIRules:
     steps: tuple[Step, ...] = STEPS
     single: bool = False
     stirs: str = "emotions.stir"
-    emotions: tuple[str, ...] = ("happiness", "sadness", "anger", "fear", "surprise", "disgust")
+    feelings: EmotionRules = POSIM
     targets: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     most: int = 10
     memories: int = 5
@@ -65,6 +67,10 @@ class BDIRules:
     jitter: tuple[float, float] = (0.0, 0.0)
     flat: bool = False
     blank: tuple[str, ...] = ()
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        return self.feelings.names
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.steps) - set(STEPS)):
@@ -87,17 +93,19 @@ class BDI(Decider):
         shown = asking.described()
         spoken = [block.text for block in shown if block.trust is not Trust.ENGINE]
         sought = Focus(tuple(spoken[len(spoken) - min(rules.seek, len(spoken)) :]), rules.memories)
-        head = (*await asking.context(sought, self.uses), *shown)
+        names = [part.name for part in self.mind.components if self.uses is None or part.name in self.uses]
+        about = await asking.context(sought, [name for name in names if name != self.beliefs.name])
+        head = (*about, *await self.beliefs.context(asking, sought), *shown)
         if rules.single:
             return await self._at_once(asking, head)
         if "belief" in rules.steps:
             reply = await self._asked(
                 asking, "belief", (*head, *self.mind.prompts["bdi_belief"].render()), self.form.belief(rules.emotions)
             )
-            if reply.fields:
-                self._believe(asking, self.form.read_belief(reply.fields, rules.emotions), decision)
-                head = (*await asking.context(Focus(top=0), (self.beliefs.name,)), *head)
             _note(decision, reply, "belief")
+            if reply.fields:
+                felt = self._believe(asking, self.form.read_belief(reply.fields, rules.emotions), decision)
+                head = (*about, *await self.beliefs.context(asking, sought), *shown, *felt)
         desires: list[Desire] = []
         if "desire" in rules.steps:
             reply = await self._asked(asking, "desire", (*head, *self.mind.prompts["bdi_desire"].render()), self.form.desires())
@@ -132,20 +140,24 @@ class BDI(Decider):
         self._read(self.form.read_acts(reply.fields), specs, among, decision)
         return decision
 
-    def _believe(self, asking: Asking, given: Mapping[str, Any], decision: Decision) -> None:
-        """Keep what is believed now; emotions are stirred by an action of the world."""
+    def _believe(self, asking: Asking, given: Mapping[str, Any], decision: Decision) -> Content:
+        """Keep what is believed now; emotions are stirred by an action of the world. Gives what is then felt, in words."""
         listed = [cast("list[Any]", one) if isinstance(one := given.get(key), list) else [] for key in ("psychology", "event_opinions")]
         self.beliefs.believe(asking, *listed)
         emotion: Any = given.get("emotion")
         if not asking.turn.offered(self.rules.stirs) or not isinstance(emotion, dict):
-            return
-        levels: list[Any] = [cast("dict[str, Any]", emotion).get(name) for name in self.rules.emotions]
+            return ()
+        by: list[Any] = [cast("dict[str, Any]", emotion).get(name) for name in self.rules.emotions]
         spec = asking.turn.offer(self.rules.stirs)
         argument = next(name for name, one in spec.arguments.items() if isinstance(one, Vector))
-        if (wrong := problem(spec, {argument: levels})) is not None:
+        if (wrong := problem(spec, {argument: by})) is not None:
             decision.status, decision.reason, decision.fallback = wrong.status, f"belief: {wrong.reason}", True
-            return
-        decision.actions.append((spec.full, {argument: np.array(levels, np.float64)}))
+            return ()
+        decision.actions.append((spec.full, {argument: np.array(by, np.float64)}))
+        now = [float(asking.value(spec.environment, name)) for name in self.rules.emotions]
+        felt = stirred(now, by, self.rules.feelings).tolist()
+        levels = ", ".join(f"{name} {round(level, 2):g}" for name, level in zip(self.rules.emotions, felt, strict=True))
+        return self.mind.prompts["bdi_felt"].render(levels=levels)
 
     def _offered(self, asking: Asking) -> tuple[list[ActionSpec], dict[str, list[int]]]:
         """What may be done now, and for arguments that point at something shown, at what."""

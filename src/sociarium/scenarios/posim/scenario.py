@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sociarium.environments.emotions.emotions import Emotions
 from sociarium.environments.emotions.levels import POSIM as FEELINGS
+from sociarium.environments.emotions.levels import EmotionRules
 from sociarium.environments.signals import Signals
 from sociarium.environments.social.discourse import ACTS, EVENTS, Discourse
 from sociarium.environments.social.recommenders.posim import FeedRules, PosimFeed
 from sociarium.environments.social.recommenders.vectors import TextInterests
-from sociarium.environments.social.rules import PlatformRules
+from sociarium.environments.social.rules import PlatformRules, PlatformWording
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.hawkes import Excitation, Hawkes, Sources, Uniform
 from sociarium.kernel.mind import Mind
@@ -31,6 +32,7 @@ from sociarium.models.backends.embed import HashingEmbedder, WordLlamaEmbedder
 from sociarium.scenarios.posim.people import ACCOUNTS, following, story, users
 
 HERE = Path(__file__).parent
+WORDING = PlatformWording(you="You are user $number here.")  # how many follow an account, all told, stands in its persona
 WEIGHTS = dict(zip(EVENTS, (0.01, 1.0, 0.5, 0.1, 0.2, 0.2, 0.4), strict=True))
 """How much each act excites."""
 
@@ -113,14 +115,15 @@ class Posim(Scenario):
         schedule = self.schedule(people, [phase])
         environments = [platform, Emotions(rules, exposures=platform.exposures), Signals(schedule)]
         planned = self.planned(people, seed)
-        return Simulation(people, environments, self.minds(people, random), schedule, seed=seed, interventions=planned)
+        return Simulation(people, environments, self.minds(people, rules, random), schedule, seed=seed, interventions=planned)
 
     def platform(self, people: Population, network: Any) -> Discourse:
         embed = (HashingEmbedder() if self.embedder == "hashing" else WordLlamaEmbedder()).vectors
         weights: dict[str, Any] = {name: getattr(self, name) for name in ("interest", "popularity", "recency", "explore")}
         rules = FeedRules(self.feed, relations=self.form == "paper", form=self.form, **weights)
         feed = PosimFeed(TextInterests(embed, list(people["user"]["description"]), latest=False), rules, embed=embed)
-        return Discourse(network, recommender=feed, rules=PlatformRules(exposures="pairs", comments_shown=self.comments))
+        shown = PlatformRules(exposures="pairs", comments_shown=self.comments)
+        return Discourse(network, recommender=feed, rules=shown, wording=WORDING)
 
     def schedule(self, people: Population, phases: list[Phase]) -> Hawkes | Uniform:
         """What wakes users: their own acts and what happens outside."""
@@ -136,15 +139,15 @@ class Posim(Scenario):
         settings: dict[str, Any] = {"step": length, "duration": self.steps * length, "start": begin, "sources": told}
         return kind(phases, excitation, activity=people["user"]["activity"], **settings)
 
-    def minds(self, people: Population, random: Stream) -> list[Mind]:
+    def minds(self, people: Population, feelings: EmotionRules, random: Stream) -> list[Mind]:
         """By rule, and in words where there is a model: both in one crowd where not all are ``worded``."""
-        ruled = Tendencies(Phrases.read(HERE / "phrases.yaml"), TendencyRules(calm=self.calm, appraisal=self.appraisal))
+        ruled = Tendencies(Phrases.read(HERE / "phrases.yaml"), TendencyRules(calm=self.calm, appraisal=self.appraisal), feelings)
         if self.model is None:
             return [ruled]
         from sociarium.scenarios.posim.thinking import language_mind
 
         people["user"]["mind"] = random.at("worded").uniform(np.arange(self.users)) >= self.worded
-        return [language_mind(self), ruled] if self.worded < 1 else [language_mind(self)]
+        return [language_mind(self, feelings), ruled] if self.worded < 1 else [language_mind(self, feelings)]
 
     def happenings(self) -> list[Happening]:
         """The story, and how the company answers to it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sociarium.environments.emotions.levels import EmotionRules
 from sociarium.kernel.mind import Mind
 from sociarium.minds.language import prompts
 from sociarium.minds.language.bdi import BDI, STEPS, BDIRules, Step
@@ -26,7 +27,7 @@ CAPACITY = 1000  # memories that an agent holds in mind
 JITTER = (0.1, 0.05)  # of temperature and top-p
 
 
-def language_mind(scenario: Posim) -> Mind:
+def language_mind(scenario: Posim, feelings: EmotionRules) -> Mind:
     """The mind of all users."""
     sampling = Sampling(temperature=scenario.temperature, max_tokens=scenario.answer_tokens)
     taken: tuple[Step, ...] = tuple(step for step in STEPS if step not in scenario.without) if scenario.thinking == "bdi" else ()
@@ -34,8 +35,10 @@ def language_mind(scenario: Posim) -> Mind:
     small = any(spec.startswith("local:") for spec in scenario.routes().values())
     flat = scenario.answers == "flat" or (scenario.answers == "auto" and small)
     single = scenario.thinking == "single"
-    most, blank = scenario.most, ("hashtags", "mentions")
-    rules = BDIRules(taken, single, targets=targets, most=most, seek=3, sampling=sampling, jitter=JITTER, flat=flat, blank=blank)
+    rules = BDIRules(
+        taken, single, feelings=feelings, targets=targets, most=scenario.most, seek=3, sampling=sampling, jitter=JITTER, flat=flat,
+        blank=("hashtags", "mentions"),
+    )  # fmt: skip
     embedder = HashingEmbedder() if scenario.embedder == "hashing" else WordLlamaEmbedder()
     beliefs = BeliefLayers()
     memory = Memory(

@@ -1,16 +1,18 @@
 """Deciding among what is on offer, in one of three styles.
 
 ``schema``: the model fills the JSON schema of the offered actions. ``answer``: it reasons freely and ends with ``Answer: N`` (or
-``Answer: Donate, 5``), as in the papers; ``retries`` asks again after an unreadable answer. ``choose``: the options' own texts are
-scored by their likelihood, less what they have with anybody; the draw is ours. In each style what cannot be read or is not legal
-is never mended: the stated fallback stands in, marked.
+``Answer: Donate, 5``), as in the papers. In both ``retries`` asks again after an unreadable or illegal answer. ``choose``: the options'
+own texts are scored by their likelihood, less what they have with anybody; the draw is ours. In each style what cannot be read or is not
+legal is never mended: the stated fallback stands in, marked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+import numpy as np
 
 from sociarium.kernel.actions import ActionSpec, Integer, Number
 from sociarium.kernel.content import Block, Content, Trust
@@ -47,7 +49,8 @@ class ActRules:
     """How one kind of decision is asked.
 
     ``actions`` that it answers (all, when empty), in ``phases``, for ``kinds`` of agents. ``limits`` gives an argument this
-    agent's own upper bound, by what it sees: ``{"quantity": ("commons", "stock")}``. ``focus``: what memories are sought by, and
+    agent's own upper bound, by what it sees: ``{"quantity": ("commons", "stock")}``; ``among`` gives a whole number its legal values:
+    ``{"post": ("platform", "feed")}``, where -1 stands for none. ``focus``: what memories are sought by, and
     how many; ``spoken`` adds as many of the last words of others that it is shown. ``prior``: whether ``choose`` subtracts what the
     options have after the rules, a neutral persona and the question alone.
     """
@@ -59,6 +62,7 @@ class ActRules:
     kinds: tuple[str, ...] = ()
     fallback: Mapping[str, Mapping[str, Any]] | None = None
     limits: Mapping[str, tuple[str, str]] | None = None
+    among: Mapping[str, tuple[str, str]] | None = None
     focus: Focus = field(default_factory=Focus)
     spoken: int = 0
     uses: tuple[str, ...] | None = None
@@ -89,15 +93,44 @@ class Act(Decider):
             return await self._choose(asking, specs)
         blocks = await self._blocks(asking)
         if self.rules.style == "answer":
-            return await self._answer(asking, specs, blocks)
-        schema = self._schema(asking.turn.offers) if not self.rules.limits else schema_for(specs, reasoning=self.rules.reasoning)
-        reply = await asking.ask(self.name, blocks, schema=schema, sampling=self.rules.sampling, route=self.route)
-        if not reply.good:
-            return self.stood_in(asking, reply.status, reply.error)
+            return await self._tried(asking, blocks, lambda reply, status: self._read(asking, specs, reply.text, status))
+        return await self._tried(
+            asking, blocks, lambda reply, status: self._filled(asking, specs, reply, status), self._wanted(asking, specs)
+        )
+
+    async def _tried(
+        self, asking: Asking, blocks: Content, read: Callable[[Reply, Status], Decision], schema: Mapping[str, Any] | None = None
+    ) -> Decision:
+        """Ask, and ask again after what could not be read, as often as the rules allow; what was said and why it will not do is shown."""
+        decision = Decision()
+        for attempt in range(self.rules.retries + 1):
+            label = self.name if attempt == 0 else f"{self.name}:{attempt}"
+            reply: Reply = await asking.ask(label, blocks, schema=schema, sampling=self.rules.sampling, route=self.route)
+            if not reply.good and (schema is None or reply.status is not Status.MALFORMED):
+                return self.stood_in(asking, reply.status, reply.error)
+            unread = None if reply.good else self.stood_in(asking, reply.status, reply.error)
+            decision = unread or read(reply, Status.REPAIRED if attempt else reply.status)
+            if not decision.fallback:
+                return decision
+            said = Block(reply.text, origin=asking.name, trust=Trust.AGENT, role="assistant")
+            blocks = (*blocks, said, *self.mind.prompts["unreadable"].render(problem=decision.reason))
+        return decision
+
+    def _wanted(self, asking: Asking, specs: Sequence[ActionSpec]) -> dict[str, Any]:
+        """The schema that this agent is to fill in: made once for all where nothing in it is its own."""
+        if not self.rules.limits and not self.rules.among:
+            return self._schema(asking.turn.offers)
+        schema = schema_for(specs, reasoning=self.rules.reasoning)
+        for name, place in (self.rules.among or {}).items():
+            if name in schema["properties"]:
+                schema["properties"][name] = {"type": "integer", "enum": legal_values(asking.value(*place))}
+        return schema
+
+    def _filled(self, asking: Asking, specs: Sequence[ActionSpec], reply: Reply, status: Status) -> Decision:
         read = read_choice(reply.value, specs)
         if isinstance(read, Problem):
             return self.stood_in(asking, read.status, read.reason)
-        return self.checked(asking, *read, reply.status)
+        return self.checked(asking, *read, status)
 
     def offered(self, asking: Asking) -> list[ActionSpec]:
         """The actions on offer that this component answers, with this agent's own bounds."""
@@ -112,8 +145,14 @@ class Act(Decider):
         return schema_for(self._answered(offers), reasoning=self.rules.reasoning)
 
     def checked(self, asking: Asking, spec: ActionSpec, arguments: dict[str, Any], status: Status) -> Decision:
-        wrong = problem(spec, arguments)
+        wrong = problem(spec, arguments) or self._strange(asking, spec, arguments)
         return Decision([(spec.full, arguments)], status) if wrong is None else self.stood_in(asking, wrong.status, wrong.reason)
+
+    def _strange(self, asking: Asking, spec: ActionSpec, arguments: Mapping[str, Any]) -> Problem | None:
+        for name, place in (self.rules.among or {}).items():
+            if name in spec.arguments and arguments[name] not in (values := legal_values(asking.value(*place))):
+                return Problem(Status.ILLEGAL, f"{name} of {spec.full} must be one of {', '.join(map(str, values)) or 'none'}")
+        return None
 
     async def _blocks(self, asking: Asking) -> Content:
         shown = asking.described()
@@ -123,20 +162,6 @@ class Act(Decider):
 
     def question(self) -> Content:
         return self.mind.prompts[self.rules.prompt or f"act_{self.rules.style}"].render()
-
-    async def _answer(self, asking: Asking, specs: Sequence[ActionSpec], blocks: Content) -> Decision:
-        decision = Decision()
-        for attempt in range(self.rules.retries + 1):
-            label = self.name if attempt == 0 else f"{self.name}:{attempt}"
-            reply: Reply = await asking.ask(label, blocks, sampling=self.rules.sampling, route=self.route)
-            if not reply.good:
-                return self.stood_in(asking, reply.status, reply.error)
-            decision = self._read(asking, specs, reply.text, Status.REPAIRED if attempt else reply.status)
-            if not decision.fallback:
-                return decision
-            said = Block(reply.text, origin=asking.name, trust=Trust.AGENT, role="assistant")
-            blocks = (*blocks, said, *self.mind.prompts["unreadable"].render(problem=decision.reason))
-        return decision
 
     def _read(self, asking: Asking, specs: Sequence[ActionSpec], text: str, status: Status) -> Decision:
         amounts = {name: _amount(spec) for name, spec in short_names(specs).items()}
@@ -187,6 +212,11 @@ class Act(Decider):
             elif isinstance(component, Persona):
                 blocks += component.neutral()
         return (*blocks, *self.question())
+
+
+def legal_values(seen: Any) -> list[int]:
+    """Whole numbers that an agent sees, each once, in their order; -1 stands for none."""
+    return [value for value in dict.fromkeys(np.atleast_1d(seen).tolist()) if value >= 0]
 
 
 def _amount(spec: ActionSpec) -> str | None:

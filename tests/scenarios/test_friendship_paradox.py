@@ -48,9 +48,13 @@ def filled(request, *, choice=1, pick=0):
     return json.dumps(out)
 
 
-def talked(reply, seed=1, **settings):
+def talked(reply, seed=1, seen=None, **settings):
+    """``seen``: a list that the whole text of every request is added to."""
+    answer = (
+        reply if seen is None else lambda request, draw: (seen.append("\n".join(b.text for b in request.blocks)), reply(request, draw))[1]
+    )
     scenario = of(model="scripted:schema", **{"agents": 5, "iterations": 3, **settings})
-    backend, records, built = ScriptedBackend(reply), [], []
+    backend, records, built = ScriptedBackend(answer), [], []
     options = Options(backends={"scripted:schema": backend}, on_tick=[records.append], on_built=[lambda _, s: built.append(s)])
     finished = asyncio.run(running.in_memory(scenario, seed, options))
     return finished, records, built[0].world["platform"]
@@ -193,7 +197,9 @@ def test_who_names_what_was_not_shown_is_asked_again_and_then_inactive():
 def test_behaviour_is_told_only_where_it_is_switched_on():
     for behaviour in (True, False):
         texts = []
-        talked(lambda r, d, texts=texts: (texts.append(r.blocks[-3].text + r.blocks[-4].text), filled(r))[1], behaviour=behaviour, iterations=1)
+        talked(
+            lambda r, d, texts=texts: (texts.append(r.blocks[-3].text + r.blocks[-4].text), filled(r))[1], behaviour=behaviour, iterations=1
+        )
         assert any("So far you have published" in text for text in texts) is behaviour
 
 

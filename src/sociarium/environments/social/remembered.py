@@ -38,18 +38,28 @@ class Remembered(Environment):
 
     name: ClassVar[str] = "memory"
 
-    age: NDArray[np.int32]
-    long: Bools
-    gone: Bools
-
     def __init__(self, decay: Decay, *, platform: str = "platform") -> None:
         self.decay, self.platform_name = decay, platform
 
     def reset(self, world: World, groups: Groups) -> None:
         super().reset(world, groups)
         self.size = 0
-        for name, dtype in COLUMNS.items():
-            setattr(self, name, np.zeros(0, dtype))
+        self._columns: dict[str, Array] = {name: np.zeros(0, dtype) for name, dtype in COLUMNS.items()}
+
+    @property
+    def age(self) -> NDArray[np.int32]:
+        """How many ticks ago each row of the platform was made, as of the last tick that has ended."""
+        return self._column("age")
+
+    @property
+    def long(self) -> Bools:
+        """What is in the long-term store."""
+        return self._column("long")
+
+    @property
+    def gone(self) -> Bools:
+        """What is not remembered any more; comments never were."""
+        return self._column("gone")
 
     @property
     def platform(self) -> Site:
@@ -58,7 +68,7 @@ class Remembered(Environment):
     def held(self, platform: Site) -> Bools:
         """Which rows of the platform are remembered: also those made since the tick began."""
         self._extend(platform)
-        return ~self.gone[: self.size]
+        return ~self._columns["gone"][: self.size]
 
     def reactions(self, rows: Ints) -> tuple[Ints, Ints]:
         """Shares of rows, and likes less dislikes."""
@@ -67,14 +77,14 @@ class Remembered(Environment):
         return posts.shares[shown].astype(np.int64), posts.likes[shown].astype(np.int64) - posts.dislikes[shown]
 
     def advance(self, to: int) -> Outcome | None:
-        self._extend(self.platform)
-        live = np.flatnonzero(~self.gone[: self.size])
+        age, long, gone = self.age, self.long, self.gone
+        live = np.flatnonzero(~gone)
         shares, feeling = self.reactions(live)
-        fresh = ~self.long[live] & self.decay.kept(shares, feeling)
-        self.long[live[fresh]] = True
-        lost = ~self.long[live] & self.decay.forgotten(self.age[live], shares, feeling)
-        self.gone[live[lost]] = True
-        self.age[live] += 1
+        fresh = ~long[live] & self.decay.kept(shares, feeling)
+        long[live[fresh]] = True
+        lost = ~long[live] & self.decay.forgotten(age[live], shares, feeling)
+        gone[live[lost]] = True
+        age += 1
         events = [
             Events(kind, self.platform.posts.author[rows].astype(np.int64), {"post": rows}, "nobody")
             for kind, rows in (("kept", live[fresh]), ("forgotten", live[lost]))
@@ -84,27 +94,28 @@ class Remembered(Environment):
 
     def measures(self) -> Mapping[str, Array]:
         """Sizes of both stores, and how much was forgotten, of all users together."""
-        self._extend(self.platform)
-        long, gone = self.long[: self.size], self.gone[: self.size]
+        long, gone = self.long, self.gone
         written = self.platform.posts.kind[: self.size] != Kind.COMMENT
         found = {"short": ~long & ~gone, "long": long, "forgotten": gone & written}
         return {name: np.array([np.count_nonzero(rows)], np.int64) for name, rows in found.items()}
 
     def state(self, groups: Groups | None = None) -> State:
-        self._extend(self.platform)
-        return {name: getattr(self, name)[: self.size].copy() for name in COLUMNS}
+        return {name: self._column(name).copy() for name in COLUMNS}
 
     def load(self, state: State, groups: Groups | None = None) -> None:
         if not state:
             return
-        for name, dtype in COLUMNS.items():
-            setattr(self, name, np.array(state[name], dtype))
-        self.size = len(self.age)
+        self._columns = {name: np.array(state[name], dtype) for name, dtype in COLUMNS.items()}
+        self.size = len(self._columns["age"])
+
+    def _column(self, name: str) -> Array:
+        """A view of the rows that there are."""
+        self._extend(self.platform)
+        return self._columns[name][: self.size]
 
     def _extend(self, platform: Site) -> None:
         """Rows for what was put up since; comments are gone from the first."""
         before, self.size = self.size, len(platform.posts)
         if self.size > before:
-            self.age, self.long = grown(self.age, self.size, 0), grown(self.long, self.size, False)
-            self.gone = grown(self.gone, self.size, False)
-            self.gone[before : self.size] = platform.posts.kind[before : self.size] == Kind.COMMENT
+            self._columns = {name: grown(column, self.size, 0) for name, column in self._columns.items()}
+            self._columns["gone"][before : self.size] = platform.posts.kind[before : self.size] == Kind.COMMENT

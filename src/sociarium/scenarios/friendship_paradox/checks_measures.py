@@ -107,12 +107,12 @@ def sign_flips(context: ClaimContext) -> Measured:
 
 @claim("shuffles-centre")
 def shuffles_centre(context: ClaimContext) -> Measured:
-    away = []
+    away: list[float] = []
     for seed in context.seeds:
         network, x = _planted(seed)
         drawn = gaps.edge_gap(network, nulls.shuffles(x, stream(seed, "deal"), SHUFFLES))
-        away.append(abs(drawn.mean()) / (drawn.std(ddof=1) / SHUFFLES**0.5))
-    return Measured.exactly(float(max(away)), holds=max(away) < 4)
+        away.append(float(abs(drawn.mean()) / (drawn.std(ddof=1) / SHUFFLES**0.5)))
+    return Measured.exactly(max(away), holds=max(away) < 4)
 
 
 @claim("shuffle-coverage")
@@ -131,7 +131,7 @@ def shuffle_coverage(context: ClaimContext) -> Measured:
 def crossed_gap_flips(context: ClaimContext) -> Measured:
     """Three users whom all others follow, and who follow one of each other."""
     followers = np.repeat(np.arange(3, 40), 3)
-    network = Network.from_edges(40, [*followers, 0, 1, 2], [*np.tile([0, 1, 2], 37), 1, 2, 0])
+    network = Network.from_edges(40, np.concatenate([followers, [0, 1, 2]]), np.concatenate([np.tile([0, 1, 2], 37), [1, 2, 0]]))
     into, out = network.in_degrees(), network.degrees()
     expected = float(np.cov(into, out, bias=True)[0, 1]) / into.mean()
     seen = gaps.degree_gaps(network)
@@ -141,7 +141,8 @@ def crossed_gap_flips(context: ClaimContext) -> Measured:
 
 @claim("medians-are-stricter")
 def medians_are_stricter(context: ClaimContext) -> Measured:
-    strong, weak = [], []
+    strong: list[float] = []
+    weak: list[float] = []
     for seed in context.seeds:
         made = cumulative_advantage(500, 4, stream(seed, "tail"))
         both = Network.from_edges(500, made.sources(), made.targets, mutual=True)
@@ -171,7 +172,8 @@ def thinning_change(context: ClaimContext) -> Measured:
 @claim("permuted-weights")
 def permuted_weights(context: ClaimContext) -> Measured:
     stats: Any = optional("scipy.stats", "lab", "this claim")
-    network, found = _weighted(context.seeds[0]), []
+    network = _weighted(context.seeds[0])
+    found: list[float] = []
     for seed in range(200):
         dealt = nulls.shuffles(network["weight"], stream(seed, "weights"), 1)[0]
         other = Network(network.starts, network.targets, {"weight": dealt})

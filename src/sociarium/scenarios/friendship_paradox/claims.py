@@ -103,12 +103,12 @@ async def one_like_is_for_ever(context: ClaimContext) -> Measured:
     for seed in context.seeds[:FEW]:
         society: Society | None = None
         async for simulation, record in _iterations(seed):
-            society = cast(Society, simulation.world["platform"])
+            society = cast("Society", simulation.world["platform"])
             for events in record.events:
                 if events.kind == "memory.forgotten":
                     lost += int(_liked_once(society, events.data["post"]).sum())
         assert society is not None
-        memory = cast(Remembered, society.world["memory"])
+        memory = cast("Remembered", society.world["memory"])
         rows = np.flatnonzero((society.posts.kind == Kind.POST) & (memory.age > 5) & ~memory.gone)
         kept += int(_liked_once(society, rows).sum())
     return Measured.exactly(float(lost), holds=lost == 0 and kept > 0)
@@ -148,7 +148,7 @@ async def reactions_are_logged(context: ClaimContext) -> Measured:
 @claim("recommender-direction")
 async def recommender_direction(context: ClaimContext) -> Measured:
     """Readers with more than ten items, all on one and the same platform, half way through a run."""
-    means = {order: [] for order in ("nearest", "random", "farthest")}
+    means: dict[str, list[float]] = {order: [] for order in ("nearest", "random", "farthest")}
     ordered = True
     for seed in context.seeds[:FEW]:
         society = await _grown(seed, iterations=8)

@@ -48,7 +48,7 @@ class Users(Mind):
 
     def __init__(self, manners: Manners, vocabulary: Sequence[Sequence[str]], interests: Floats) -> None:
         self.manners = manners
-        self.vocabulary = [np.array(words, object) for words in vocabulary]
+        self.vocabulary: list[tuple[str, ...]] = [tuple(words) for words in vocabulary]
         self.interests = interests
 
     def begin(self, world: World) -> None:
@@ -71,7 +71,7 @@ class Users(Mind):
 
     def _follow(self, turn: Turn, part: Mapping[str, Array]) -> Actions:
         suggested, stream = part["suggested"], turn.random("follow")
-        ties = stream.uniform(turn.agents[:, None], np.arange(suggested.shape[1]))
+        ties = stream.uniform(turn.agents[:, None], np.arange(len(suggested[0]), dtype=np.int64))
         wanted = {"similar": part["likeness"], "influential": part["fame"], "random": np.zeros(suggested.shape)}[self.manners.follow]
         best = np.lexsort((ties, np.where(suggested >= 0, wanted, -np.inf)), axis=1)[:, -1]
         chosen = np.take_along_axis(suggested, best[:, None], 1)[:, 0]
@@ -109,7 +109,8 @@ class Users(Mind):
         topics = np.stack([random.choice(self.interests[users], users, int(at)) for at in places], axis=1)
         drawn = random.at("word").uniform(users[:, None], places)
         for row, (about, place) in enumerate(zip(topics, drawn, strict=True)):
-            out[row] = " ".join(self.vocabulary[topic][int(u * len(self.vocabulary[topic]))] for topic, u in zip(about, place, strict=True))
+            words: list[tuple[str, ...]] = [self.vocabulary[int(topic)] for topic in about]
+            out[row] = " ".join(known[int(u * len(known))] for known, u in zip(words, place, strict=True))
         return out
 
 

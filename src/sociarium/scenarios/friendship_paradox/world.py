@@ -108,17 +108,17 @@ class Society(Showing, Platform):
 
     def _takes_part(self, step: str, agents: AgentIds) -> NDArray[np.bool_]:
         if step == "introduce":
-            return self.world.population.get(agents, "persona") == ""
+            return np.equal(self.world.population.get(agents, "persona"), "").astype(np.bool_)
         if step == "follow":
             return self.friends.able(self, agents)
         if step in ("begin", "choose"):
             if step == "begin":
                 self._refresh(agents)
-            reads = (self.offered[agents] >= 0).any(axis=1)
-            return reads if step == "choose" else ~reads
+            reads = np.asarray((self.offered[agents] >= 0).any(axis=1), np.bool_)
+            return np.asarray(reads if step == "choose" else ~reads, np.bool_)
         if step == "reply":
             return np.ones(len(agents), np.bool_)
-        return self.choice[agents] == next(choice for choice, name in DOING.items() if name == step)
+        return np.equal(self.choice[agents], next(choice for choice, name in DOING.items() if name == step))
 
     def _refresh(self, agents: AgentIds) -> None:
         """The feeds that choices are made on: nothing in the first iteration, nor for those who follow nobody."""
@@ -188,7 +188,7 @@ class Society(Showing, Platform):
         kinds = {"posted": PUBLISH, "reposted": SHARE, "liked": LIKE, "disliked": DISLIKE, "commented": COMMENT}
         for events in outcome.events:
             if events.kind in kinds:
-                np.add.at(self.done, (events.actors, kinds[events.kind] - 1), 1)
+                np.add.at(self.done[:, kinds[events.kind] - 1], events.actors, 1)
 
     @action(
         "Choose what to do now.", choice=Integer(PUBLISH, COMMENT, doc="the number of a choice"), reason=Text(private=True, longest=500)
@@ -196,7 +196,7 @@ class Society(Showing, Platform):
     def choose(self, turn: Turn, seen: Observations, table: ActionTable) -> Outcome:
         self.choice[table.agents] = table["choice"]
         idle = table.agents[table["choice"] == NOTHING]
-        np.add.at(self.done, (idle, NOTHING - 1), 1)
+        np.add.at(self.done[:, NOTHING - 1], idle, 1)
         return Outcome(
             [Events("chose", table.agents, {"choice": table["choice"], "reason": table["reason"]}, "own", private=frozenset({"reason"}))]
         )

@@ -27,7 +27,8 @@ from sociarium.scenarios.oasis.people import activity_from_counts, profiles_of, 
 from sociarium.scenarios.oasis.scenario import Oasis
 from sociarium.scenarios.oasis.timing import Timing, fitted
 from sociarium.scenarios.oasis.trials import treatment
-from sociarium.testing import seed_test, state_test, ticks_of
+from sociarium.testing import leak_audit, seed_test, state_test, ticks_of
+from sociarium.testing.injection import injection_test
 
 CARD = catalogue.card("oasis")
 SMALL = {
@@ -276,6 +277,18 @@ def test_the_fit_finds_the_timing_that_made_a_curve():
 
 
 # --- in words ---
+
+
+@pytest.mark.parametrize("reply", ["list", "fields"])
+@pytest.mark.parametrize("experiment", ["spreading", "polarisation", "herd"])
+def test_words_of_users_change_nothing_but_words_and_profiles_stay_their_own(experiment, reply):
+    scenario = of(experiment, steps=3, users=16, activity=0.8, model="scripted:schema", reply=reply)
+    report = injection_test(lambda: scenario.build(1), ticks=3, announced=("platform.posted",))
+    assert sum(report.obeyed.values()) >= 20 and report.planted
+
+
+def test_by_rule_nobody_learns_anothers_profile():
+    assert not leak_audit(of("polarisation", steps=3).build(1)).leaks
 
 
 def test_a_turn_shows_the_feed_offers_its_posts_and_remembers_what_was_done():

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sociarium.environments.wording import read_yaml
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.network import Network
-from sociarium.kernel.population import Population
+from sociarium.kernel.population import Column, Population, Visibility
 from sociarium.kernel.randomness import Randomness, Stream
 from sociarium.populations.networks.copies import side_by_side
 from sociarium.populations.networks.core_ordinary import core_ordinary
@@ -143,7 +143,8 @@ def activity_from_counts(counts: ArrayLike) -> Floats:
 
 def populated(scenario: Oasis, people: Society) -> Population:
     """Users first, by id as in the network; a poster and a rater behind them where there is an herd experiment."""
-    population = Population.of("user", people.users, (), **people.profiles)
+    own = [Column(name, np.int16 if name == "age" else str, 0, Visibility.OWN) for name in people.profiles if name != "description"]
+    population = Population.of("user", people.users, own, **people.profiles)
     if scenario.experiment == "herd":
         for kind in ("poster", "rater"):
             population.declare(kind)

@@ -218,7 +218,7 @@ def _beside_reference(seed: int, *, once: bool) -> Measured:
     return Measured.exactly(away, holds=abs(away) < 3 and float(reference.mean()) > 2)
 
 
-CASCADE = {"recommender": "none", "following_post_count": 16, "activity": 1.0, "steps": 25}
+CASCADE = {"recommender": "none", "following_post_count": 16, "activity": 1.0, "steps": 16}
 
 
 @claim("coins-differ")

@@ -34,7 +34,11 @@ class Nearness:
         if len(numbers) and int(numbers.max()) >= known:
             fresh = platform.posts.texts.of(np.arange(known, int(numbers.max()) + 1))
             self.texts = np.concatenate([self.texts, np.asarray(self.vectors(fresh.tolist()), np.float64)])
-        return np.clip(np.einsum("md,md->m", self.profiles[self.which[readers]], self.texts[numbers]), 0.0, 1.0)
+        size = max(len(self.texts), 1)
+        pairs, back = np.unique(
+            self.which[readers] * size + numbers, return_inverse=True
+        )  # many users share a profile, many messages a text
+        return np.clip(np.einsum("md,md->m", self.profiles[pairs // size], self.texts[pairs % size]), 0.0, 1.0)[back]
 
 
 class Feed:

@@ -57,6 +57,7 @@ class SocialNetworkSimulation(Scenario):
     positive: float | None = Field(None, ge=0, le=1, description="share with a positive attitude at the start; none: the event's")
     fading: float = Field(0.1, ge=0, le=1, description="chance a step that the emotion of one who reads nothing falls by a level")
     attended: int | None = Field(3, ge=1, description="messages that one reacts to in a step; none: all that arrive, without a memory")
+    shown: int | None = Field(50, ge=1, description="messages of a step that reach one, the newest; none: however many there are")
     capacity: int = Field(20, ge=1, description="messages that one remembers, the weightiest")
     recency: float = Field(1 / 3, ge=0, description="weight of recency in a message's influence")
     relevance: float = Field(1 / 3, ge=0, description="weight of relevance")
@@ -90,7 +91,7 @@ class SocialNetworkSimulation(Scenario):
         graph = network(self, random)
         population = people(self, graph, random)
         first = seeds(self, graph, random)
-        platform = Platform(graph, recommender=Delivered())
+        platform = Platform(graph, recommender=Delivered(most=self.shown))
         stances = Stances(fading=self.fading, keep=self.users <= 100_000)
         minds = self.minds(population, graph, first, Feed(platform, stances, self.nearness(population), sources=self.weighs))
         phases = [Phase("read", "platform", shows=("stances",), offers=("platform.repost", "platform.create_post", "stances.hold"))]

@@ -58,20 +58,16 @@ def draw(scenario: SocialNetworkSimulation, folder: Path, target: Path) -> Path:
             axes.set_title(title)
             axes.set_ylabel(label)
             axes.set_ylim(-0.02, 1.02)
-            axes.legend(
-                loc="best", fontsize=7.5, title="MSED / Cor, as they are; on own scale" if beside.get(name) else None, title_fontsize=7
-            )
+            axes.legend(loc="best", fontsize=7.5, title="MSED / Cor, as they are; on own scale", title_fontsize=7)
         _held(places[3], series)
         for axes in places:
             axes.set_xlabel("step")
-            axes.set_xlim(0, scenario.steps - 1)
-        who = scenario.model or "users by rule"
-        figure.suptitle(
-            f"{scenario.event}: {scenario.users:,} users, {len(runs)} run{'s' * (len(runs) > 1)}, {who}", x=0.01, ha="left", fontsize=12
-        )
-        figure.supxlabel(
-            "Line: mean of the runs. Band: their middle 95 %. Dashed: classic models on the graph of the first run.", fontsize=7
-        )
+            axes.set_xlim(0, max(scenario.steps - 1, 1))
+            axes.locator_params(axis="x", integer=True)
+        counted = f"{len(runs)} run{'s' * (len(runs) > 1)}, {scenario.model or 'users by rule'}"
+        figure.suptitle(f"{scenario.event}: {scenario.users:,} users, {counted}", x=0.01, ha="left", fontsize=12, fontweight="bold")
+        dashed = "Dashed: classic models on the graph of the first run."
+        figure.supxlabel(f"Line: mean of the runs. Band: their middle 95 %. {dashed}", fontsize=7)
         return saved(figure, target)
 
 

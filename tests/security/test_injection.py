@@ -38,6 +38,7 @@ SCENARIOS: dict[str, tuple[str, dict[str, Any]]] = {
         "agentscope",
         {"participants": 40, "rounds": 2, "personas": "education", "system_prompt": 10, "answer": "schema"},
     ),
+    "public opinion": ("posim", {"users": 40, "steps": 4, "background": 0.3, "awakenings": 300}),
 }
 
 
@@ -52,6 +53,7 @@ def test_words_change_nothing_but_words(name: str, tmp_path: Path, monkeypatch: 
         offset=offset,
         shared=(STRATEGY,),  # heirs read strategies
         announced=("conversation.opened",),  # the moderator's report, by the world
+        keep=("agent_type", "primed"),  # they name prompts, and are no words
         routes=("framework",),
     )
     assert sum(report.obeyed.values()) >= 50

@@ -37,7 +37,7 @@ _installed: list[bool] = []
 
 @contextmanager
 def effects() -> Generator[list[Effect]]:
-    """The effects while the block runs. Compiled modules that an import writes are none."""
+    """The effects while the block runs. Compiled code that imports and loops keep (``__pycache__``) is none."""
     if not _installed:  # a hook stays for the life of the process: one is enough
         sys.addaudithook(_hear)
         _installed.append(True)
@@ -59,5 +59,7 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
     elif event not in WATCHED:
         return
     first = str(arguments[0])[:200] if arguments else ""
+    if "__pycache__" in first:
+        return
     for found in _heard:
         found.append(Effect(event, first))

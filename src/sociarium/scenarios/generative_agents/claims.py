@@ -19,6 +19,7 @@ from sociarium.environments.conversation.grapevine import Grapevine
 from sociarium.environments.town.body import CODE, THINGS
 from sociarium.environments.town.town import Town
 from sociarium.kernel.errors import Interrupted
+from sociarium.kernel.mind import Mind
 from sociarium.kernel.population import Population
 from sociarium.kernel.records import TickRecord
 from sociarium.kernel.simulation import Simulation
@@ -32,7 +33,9 @@ from sociarium.minds.agenda import Agenda
 from sociarium.minds.diary import Diary
 from sociarium.minds.gossip import Gossip
 from sociarium.minds.habits import Habits
+from sociarium.minds.language.mind import LanguageMind
 from sociarium.minds.language.retrieval import (
+    ABLATIONS,
     GENERATIVE_AGENTS,
     GENERATIVE_AGENTS_RELEASED,
     NEVER,
@@ -40,8 +43,11 @@ from sociarium.minds.language.retrieval import (
     Memories,
     retrieve,
 )
+from sociarium.minds.language.town.dayplan import DayPlan
 from sociarium.minds.rule import RuleMind
 from sociarium.scenarios.generative_agents import people
+from sociarium.scenarios.generative_agents.evaluating import evaluate
+from sociarium.scenarios.generative_agents.questions import CLASSES
 from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
 
 Ints = NDArray[np.int64]
@@ -146,6 +152,35 @@ def time_and_space(context: ClaimContext) -> Measured:
     return Measured.exactly(float(day.violations), holds=day.violations == 0 and day.steps == DAY_STEPS and day.moved > 1000)
 
 
+@claim("whole-minds-keep-the-laws")
+async def whole_minds_keep_the_laws(context: ClaimContext) -> Measured:
+    """Three hours from six of residents who do all by model, on replies drawn from the schemas, looked at after every step."""
+    scenario = GenerativeAgents.of({"model": "scripted:schema", "start": 6, "hours": 3.0, "size": 8, "embedder": "hashing"})
+    watches: list[_Watch] = []
+
+    def watch(_: Any, simulation: Simulation) -> None:
+        watches.append(_Watch(simulation, scenario))
+        simulation.on_tick.append(watches[0])
+
+    finished = await running.in_memory(scenario, context.seeds[0], Options(on_built=[watch]))
+    day, thought = watches[0].day, finished.summary.models["calls"] > 100
+    return Measured.exactly(float(day.violations), holds=day.violations == 0 and day.moved > 100 and thought)
+
+
+@claim("one-memory-four-conditions")
+async def one_memory_four_conditions(context: ClaimContext) -> Measured:
+    """An interview under all conditions in one run, and one a condition in four runs with the same seed."""
+    differing = 0.0
+    base = {**MORNING, "hours": 1.0, "size": 8, "interview_hours": 1}
+    each = await running.in_memory(GenerativeAgents.of({**base, "condition": "each"}), context.seeds[0])
+    for condition in ABLATIONS:
+        alone = await running.in_memory(GenerativeAgents.of({**base, "condition": condition}), context.seeds[0])
+        for name in CLASSES:
+            pair = [running.measure(each, f"interview.{name} ({condition})"), running.measure(alone, f"interview.{name}")]
+            differing += float(np.nansum(np.abs(pair[0] - pair[1]))) + float((np.isnan(pair[0]) != np.isnan(pair[1])).sum())
+    return Measured.exactly(differing, holds=differing == 0)
+
+
 @claim("resume-equals-unbroken")
 async def resume_equals_unbroken(context: ClaimContext) -> Measured:
     """An hour from seven: whole, stopped after 200 steps and resumed, and replayed."""
@@ -204,6 +239,19 @@ async def party_spreads(context: ClaimContext) -> Measured:
     return await _told_by_model(context, "interview.known_party")
 
 
+@claim("full-is-most-believable")
+async def full_is_most_believable(context: ClaimContext) -> Measured:
+    """Two days, an interview in five areas under four conditions of the same memory, ranked by the model as a judge."""
+    settings = {"model": context.model, "hours": 48, "interview_hours": 48, "interview": "areas", "condition": "each"}
+    with TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        await running.start(GenerativeAgents.of(settings), context.seeds[0], run)
+        found = await evaluate(run, {"judge": str(context.model)})
+    assert found.by_judges is not None
+    order = ", ".join(found.by_judges.skills)
+    return Measured.exactly(order, holds=order == context.claim.published and found.by_judges.p < 0.001)
+
+
 @claim("ties-form")
 async def ties_form(context: ClaimContext) -> Measured:
     """Pairs that have talked."""
@@ -247,7 +295,7 @@ class _Watch:
     def __init__(self, simulation: Simulation, scenario: GenerativeAgents) -> None:
         self.day, self.scenario = Day(), scenario
         self.town = cast("Town", simulation.world["town"])
-        self.mind = cast("Habits", simulation.minds.all[0])
+        self.mind = simulation.minds.all[0]
         self.everyone = np.arange(len(self.town.tile))
         self.tile, self.known = self.town.tile.copy(), self.town.known(self.everyone)
         self.asleep = self.town.asleep.copy()
@@ -271,7 +319,7 @@ class _Watch:
             if rows.kind == "town.met":
                 self._met(record.tick, rows.actors.tolist(), rows.data["other"].tolist())
         if record.tick % 360 == 359:
-            for agenda in self.mind.agendas.values():
+            for agenda in agendas_of(self.mind):
                 day.violations += sum(entry.minutes for entry in agenda.entries) != 1440
         self.tile, self.known, self.asleep = town.tile.copy(), known, town.asleep.copy()
         day.steps += 1
@@ -283,6 +331,14 @@ class _Watch:
             self.day.violations += tick - self.last.get(pair, -(10**9)) < self.scenario.cooldown
             self.day.violations += int(self.asleep[one]) + int(self.asleep[other])
             self.last[pair] = tick
+
+
+def agendas_of(mind: Mind) -> list[Agenda]:
+    """The days of all residents, by whatever mind they live."""
+    if isinstance(mind, Habits):
+        return list(mind.agendas.values())
+    parts = mind.components if isinstance(mind, LanguageMind) else []
+    return [day.agenda for part in parts if isinstance(part, DayPlan) for day in part.plans.values()]
 
 
 def told_over(log: Ints, size: int, towns: int, chance: float, seed: int) -> Ints:

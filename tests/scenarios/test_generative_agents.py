@@ -14,7 +14,7 @@ from sociarium.environments.town.paths import UNREACHED, distances
 from sociarium.kernel.errors import Interrupted, UsageError
 from sociarium.kernel.units import HOUR
 from sociarium.lab import running
-from sociarium.lab.claims import checks_of, match_checks
+from sociarium.lab.claims import checks_of, match_checks, run_claims
 from sociarium.minds.diary import Diary
 from sociarium.minds.habits import Habit, Habits
 from sociarium.minds.language.retrieval import ABLATIONS, Kind
@@ -42,6 +42,16 @@ def of(**settings):
 
 def test_every_claim_of_the_card_has_its_check():
     match_checks(catalogue.card("generative-agents"), checks_of(claims))
+
+
+QUICK = ("golden-retrieval", "reflection-fires", "party-closed-form", "plan-repair")  # a simulation that runs by itself among them
+
+
+def test_claims_are_checked_where_a_replication_checks_them_inside_an_event_loop():
+    card = catalogue.card("generative-agents")
+    card = card.model_copy(update={"claims": [one for one in card.claims if one.id in QUICK]})
+    checks = {name: check for name, check in checks_of(claims).items() if name in QUICK}
+    assert [one.verdict for one in asyncio.run(run_claims(card, checks, seeds=(1, 2)))] == ["holds"] * 4
 
 
 def test_the_town_has_the_size_it_should_and_every_place_can_be_reached_from_every_bed():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -83,8 +84,13 @@ class Simulation:
         return self.world.clock.tick
 
     def run_sync(self, ticks: int | None = None) -> int:
-        """``run`` for scripts without an event loop."""
-        return asyncio.run(self.run(ticks))
+        """``run`` for whoever is not in a coroutine: scripts, notebooks, checks of claims. Where an event loop is running, it waits."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self.run(ticks))
+        with ThreadPoolExecutor(1) as apart:
+            return apart.submit(asyncio.run, self.run(ticks)).result()
 
     async def step(self) -> bool:
         """One tick. False when the schedule has ended."""

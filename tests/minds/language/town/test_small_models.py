@@ -132,7 +132,7 @@ def test_several_memories_are_scored_in_one_question_and_what_has_no_score_keeps
         return simulation.journal.labels()["importance"], stream["importance"], stream["kind"] != Kind.CHAT
 
     def none(request, draw):
-        reply = open_scripted("scripted:schema")._reply(request, draw)
+        reply = open_scripted("scripted:schema").script(request, draw)
         asks = request.schema is not None and "importances" in request.schema["properties"]
         return Reply(text="{}", value={"importances": [3]}) if asks else reply
 

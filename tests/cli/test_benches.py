@@ -19,9 +19,9 @@ COLUMNS = {"case", "unit", "ours", "reference", "reference_name", "ratio", "goal
 def test_every_bench_has_a_command_in_the_folder_of_benchmarks(project: Path) -> None:
     scripts = [path.read_text("utf-8") for path in (project / "benchmarks").glob("*.py")]
     for module in pkgutil.iter_modules(benches.__path__):
-        if hasattr(importlib.import_module(f"{benches.__name__}.{module.name}"), "run"):
-            forms = (f"benches import {module.name}\n", f'"bench", "{module.name}"')
-            assert any(form in script for script in scripts for form in forms), module.name
+        assert callable(importlib.import_module(f"{benches.__name__}.{module.name}").run), module.name
+        forms = (f"benches import {module.name}\n", f'"bench", "{module.name}"')
+        assert any(form in script for script in scripts for form in forms), module.name
 
 
 def test_the_weight_counts_the_core_and_no_extras() -> None:

@@ -4,7 +4,7 @@ All figures are CPU milliseconds of the whole process (all threads), so that the
 the better of llama.cpp and CTranslate2, each called by hand in its best way with the prompts already tokenised. Prompts are those of a
 small society: rules that all share, then a line of the agent's own.
 
-``SOCIARIUM_BENCH=full`` adds 256 agents, the eight slots that are the default, and several threads and processes (``local_processes``).
+``SOCIARIUM_BENCH=full`` adds 256 agents and the eight slots that are the default. Several threads and processes: ``local_processes``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from sociarium.cli.benches import local_processes
 from sociarium.kernel.content import Block, Layer
 from sociarium.kernel.errors import ModelError
 from sociarium.models import weights
@@ -59,7 +58,7 @@ async def measured(*, full: bool) -> Rows:
         rows += await bench.field_by_field(8)
     finally:
         await backend.close()
-    return rows + (await local_processes.measured(MODEL, bench.work()) if full else [])
+    return rows
 
 
 class Bench:
@@ -72,12 +71,12 @@ class Bench:
 
     async def warm(self) -> None:
         """Load what is loaded when first used."""
-        await self.ask([self.request(0, 1), self.choice(self.blocks(0))])
-        await self.raw_llama([self.prompt(self.blocks(0))], 1)
+        await self.ask([self.request(0, 1), choice(blocks(0))])
+        await self.raw_llama([self.prompt(blocks(0))], 1)
 
     async def reading(self, agents: int) -> Rows:
         """Prompts alone: one token is written after each."""
-        prompts = [self.prompt(self.blocks(agent)) for agent in range(agents)]
+        prompts = [self.prompt(blocks(agent)) for agent in range(agents)]
         tokens = sum(map(len, prompts))
         ours = await spent(lambda: self.ask([self.request(agent, 1) for agent in range(agents)]))
         raw = await self.better(lambda: self.raw_batch(prompts, 1), lambda: self.raw_llama(prompts[:8], 1), len(prompts[:8]) / agents)
@@ -85,7 +84,7 @@ class Bench:
 
     async def writing(self, agents: int) -> Rows:
         """Greedy texts with their prompts; rates are by the tokens that were written."""
-        prompts = [self.prompt(self.blocks(agent)) for agent in range(agents)]
+        prompts = [self.prompt(blocks(agent)) for agent in range(agents)]
         replies: list[Reply] = []
 
         async def mine() -> None:
@@ -102,7 +101,7 @@ class Bench:
 
     async def choosing(self, agents: int) -> Rows:
         """Choices after a short prompt that is not kept."""
-        asked = [self.choice(self.blocks(agent)) for agent in range(agents)]
+        asked = [choice(blocks(agent)) for agent in range(agents)]
         ours = await spent(lambda: self.ask(asked))
         raw = await self.better(
             lambda: self.raw_scores(asked), lambda: asyncio.to_thread(self.token_by_token, asked[:2]), len(asked[:2]) / agents
@@ -112,17 +111,17 @@ class Bench:
 
     async def choosing_after_rules(self, sizes: Sequence[int]) -> Rows:
         """Choices after rules of some 500 tokens that all agents share and the engine has read."""
-        await self.ask([self.choice(self.blocks(agent, long=True)) for agent in range(self.slots)])
+        await self.ask([choice(blocks(agent, long=True)) for agent in range(self.slots)])
         rows: Rows = []
         limit = "the agent's own words and each token of the options: products in float32, or in llama.cpp 8 to 10 CPU ms a token"
         for agents in sizes:
-            asked = [self.choice(self.blocks(100 + agent, long=True)) for agent in range(agents)]
+            asked = [choice(blocks(100 + agent, long=True)) for agent in range(agents)]
             ours = await spent(lambda asked=asked: self.ask(asked)) / agents
             rows.append(row(f"choice of 4 after shared rules, {agents} agents", "CPU ms", ours, WANTED, "wanted", 1.0, limit))
-        few = [self.choice(self.blocks(900 + agent, long=True)) for agent in range(4)]
+        few = [choice(blocks(900 + agent, long=True)) for agent in range(4)]
         by_hand = await spent(lambda: asyncio.to_thread(self.token_by_token, few)) / len(few)
         rows.append(row("the same, beside a call a token", "CPU ms", rows[-1]["ours"], by_hand, "llama.cpp", NEAR, limit))
-        unread = await spent(lambda: self.ask([self.choice(self.blocks(5, long=True, other=True))]))
+        unread = await spent(lambda: self.ask([choice(blocks(5, long=True, other=True))]))
         rows.append(gain("what a shared prefix saves, a choice", "read anew", unread, rows[-1]["ours"]))
         return rows
 
@@ -139,15 +138,6 @@ class Bench:
         fields = LocalBackend(self.backend.facts, self.llama, self.batch, fields=True)
         ours = await spent(lambda: gathered(fields, asked))
         return [row(f"reply of 3 fields, one by one, {agents} agents", "CPU ms", ours / agents, grammar / agents, "grammar", 1.0, "")]
-
-    def work(self) -> dict[str, Sequence[Request]]:
-        """Requests of each kind, for ``local_processes``: greedy texts, drawn texts, choices after shared rules."""
-        drawn = Sampling(0.8, max_tokens=LENGTH)
-        return {
-            "greedy text": [self.request(2000 + agent, LENGTH) for agent in range(36)],
-            "drawn text": [replace(self.request(3000 + agent, LENGTH), sampling=drawn) for agent in range(36)],
-            "choice after shared rules": [self.choice(self.blocks(4000 + agent, long=True)) for agent in range(36)],
-        }
 
     async def better(self, batch: Callable[[], Awaitable[Any]], llama: Callable[[], Awaitable[Any]], share: float) -> tuple[float, str]:
         """CPU milliseconds of the better engine for all of the work, and its name; llama.cpp does a ``share`` of it."""
@@ -200,21 +190,24 @@ class Bench:
         return self.prompter.prompt(blocks)
 
     def request(self, agent: int, length: int) -> Request:
-        return Request(self.blocks(agent), sampling=Sampling(max_tokens=length))
-
-    def choice(self, blocks: tuple[Block, ...]) -> Request:
-        return Request((*blocks, Block("I will", role="assistant")), kind="choose", options=OPTIONS)
-
-    def blocks(self, agent: int, *, long: bool = False, other: bool = False) -> tuple[Block, ...]:
-        rules = " ".join(
-            f"Rule {rule}: everyone who takes {'wood' if other else 'water'} on day {rule} pays one coin to the council."
-            for rule in range(1, 25 if long else 2)
-        )
-        shared = Block(rules, role="system", layer=Layer.SHARED)
-        return (shared, Block(f"You are agent {agent} and it is day {agent % 7}. What do you do?"))
+        return Request(blocks(agent), sampling=Sampling(max_tokens=length))
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         return await gathered(self.backend, requests)
+
+
+def choice(asked: tuple[Block, ...]) -> Request:
+    return Request((*asked, Block("I will", role="assistant")), kind="choose", options=OPTIONS)
+
+
+def blocks(agent: int, *, long: bool = False, other: bool = False) -> tuple[Block, ...]:
+    """Rules that all share, then what is the agent's own."""
+    rules = " ".join(
+        f"Rule {rule}: everyone who takes {'wood' if other else 'water'} on day {rule} pays one coin to the council."
+        for rule in range(1, 25 if long else 2)
+    )
+    shared = Block(rules, role="system", layer=Layer.SHARED)
+    return (shared, Block(f"You are agent {agent} and it is day {agent % 7}. What do you do?"))
 
 
 async def gathered(backend: LocalBackend, requests: Sequence[Request]) -> list[Reply]:

@@ -16,12 +16,31 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from sociarium.cli.benches import local
 from sociarium.models.backends.http import open_http
 from sociarium.models.backends.local import open_local
-from sociarium.models.request import Reply, Request
+from sociarium.models.request import Reply, Request, Sampling
 
 Complete = Callable[[Request, int | None], Awaitable[Reply]]
 Rows = list[dict[str, Any]]
+REQUESTS = 32  # of each kind
+WARM = 4  # asked before, and not counted
+
+
+def run(requests: int = REQUESTS) -> Rows:
+    """Rows for ``sociarium bench local_processes``. Raises ModelError where the weights are not here."""
+    return asyncio.run(measured(local.MODEL, work(requests)))
+
+
+def work(requests: int) -> dict[str, Sequence[Request]]:
+    """Requests of each kind: greedy texts, drawn texts, choices after rules that all share."""
+    written, drawn = Sampling(max_tokens=local.LENGTH), Sampling(0.8, max_tokens=local.LENGTH)
+    agents = range(requests + WARM)
+    return {
+        "greedy text": [Request(local.blocks(agent), sampling=written) for agent in agents],
+        "drawn text": [Request(local.blocks(agent), sampling=drawn) for agent in agents],
+        "choice after shared rules": [local.choice(local.blocks(agent, long=True)) for agent in agents],
+    }
 
 
 async def measured(model: str, work: dict[str, Sequence[Request]]) -> Rows:
@@ -73,11 +92,11 @@ async def _local(spec: str, work: dict[str, Sequence[Request]]) -> dict[str, flo
 
 
 async def _timed(complete: Complete, work: dict[str, Sequence[Request]]) -> dict[str, float]:
-    """Milliseconds a request, of each kind of work; the first request of each warms up and is not counted."""
+    """Milliseconds a request, of each kind of work; the first ones warm up and are not counted."""
     found: dict[str, float] = {}
     for case, requests in work.items():
-        await asyncio.gather(*(complete(request, 1) for request in requests[:4]))
+        await asyncio.gather(*(complete(request, 1) for request in requests[:WARM]))
         began = time.perf_counter()
-        await asyncio.gather(*(complete(request, number) for number, request in enumerate(requests[4:])))
-        found[case] = 1e3 * (time.perf_counter() - began) / (len(requests) - 4)
+        await asyncio.gather(*(complete(request, number) for number, request in enumerate(requests[WARM:])))
+        found[case] = 1e3 * (time.perf_counter() - began) / (len(requests) - WARM)
     return found

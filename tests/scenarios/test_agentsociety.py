@@ -1,6 +1,7 @@
 """Days of a city: by rule and in words, interventions, and the record of a run."""
 
 import asyncio
+import os
 
 import numpy as np
 import pytest
@@ -280,6 +281,7 @@ def test_an_operator_makes_an_agent_write():
 
 
 @pytest.mark.model
+@pytest.mark.skipif("SOCIARIUM_TEST_CITY" not in os.environ, reason="takes minutes: set SOCIARIUM_TEST_CITY=1")
 def test_a_short_day_on_a_small_model_is_replayed(tmp_path, weights):
     scenario = of(citizens=6, model="local:smollm2", step=720, feel_hours=24, answer_tokens=120, least_friends=1, most_friends=1)
     first = asyncio.run(running.start(scenario, 1, tmp_path / "run"))

@@ -49,10 +49,12 @@ async def measured(model: str, work: dict[str, Sequence[Request]]) -> Rows:
     alone = await _local(f"local:{model}?threads=1", work)
     threads = await _local(f"local:{model}?threads={cores}", work)
     with served(f"local:{model}?threads=1", cores) as bases:
-        backend = open_http(f"{','.join(bases)}#{model}?wait=120")
-        await backend.prepare()
-        processes = await _timed(backend.complete, work)
-        await backend.close()
+        backend = open_http(f"{','.join(bases)}#local:{model}?wait=120")
+        try:
+            await backend.prepare()
+            processes = await _timed(backend.complete, work)
+        finally:
+            await backend.close()
     ways = ((f"{cores} threads", threads), (f"{cores} processes over HTTP", processes))
     return [_row(f"{case}, {name}", taken[case], alone[case], cores) for case in work for name, taken in ways]
 

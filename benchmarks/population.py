@@ -7,7 +7,7 @@ import json
 import os
 
 from sociarium.cli.benches import population
-from sociarium.cli.console import finite
+from sociarium.lab.documents import finite
 
 
 def main() -> None:

@@ -10,8 +10,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sociarium.cli import benches
-from sociarium.cli.console import emit_json, finite, number, show_table
+from sociarium.cli.console import emit_json, number, show_table
 from sociarium.kernel.errors import UsageError
+from sociarium.lab.documents import finite
 
 
 def bench(name: str, *, json: Annotated[bool, Parameter(negative=(), help="machine-readable output")] = False) -> int:

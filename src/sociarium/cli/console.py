@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -99,17 +99,6 @@ def emit_json(value: Any) -> None:
     """Machine-readable output: escaped, so free of control bytes."""
     sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False, default=_plain) + "\n")
     sys.stdout.flush()
-
-
-def finite(value: Any) -> Any:
-    """NaN and infinity as None, all through plain data: JSON has neither."""
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    if isinstance(value, dict):
-        return {str(key): finite(item) for key, item in cast("dict[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in cast("list[Any]", value)]
-    return value
 
 
 def one_run(folder: Path) -> Path:

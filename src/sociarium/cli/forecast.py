@@ -8,9 +8,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sociarium.cli.console import emit_json, finite, say
+from sociarium.cli.console import emit_json, say
 from sociarium.cli.forecasts import piloted, show
 from sociarium.cli.run import Settings, configured
+from sociarium.lab.documents import finite
 from sociarium.lab.pilot import forecast_of
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sociarium.cli.console import clean, emit_json, finite, one_run, say, show_table
+from sociarium.cli.console import clean, emit_json, one_run, say, show_table
+from sociarium.lab.documents import finite
 from sociarium.scenarios import catalogue
 
 Json = Annotated[bool, Parameter(negative=(), help="machine-readable output")]

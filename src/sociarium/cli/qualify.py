@@ -10,9 +10,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sociarium.cli import watch
-from sociarium.cli.console import emit_json, finite, say, show_table
+from sociarium.cli.console import emit_json, say, show_table
 from sociarium.cli.run import fresh
 from sociarium.kernel.errors import BudgetSpent, Interrupted, SociariumError
+from sociarium.lab.documents import finite
 from sociarium.lab.qualification.qualify import REPORT, Qualification, qualify
 from sociarium.models.budget import BudgetLimits
 from sociarium.models.opening import ready

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sociarium.cli import forecasts, watch
-from sociarium.cli.console import complain, emit_json, finite, say
+from sociarium.cli.console import complain, emit_json, say
 from sociarium.kernel.errors import BudgetSpent, Interrupted, ModelError, SociariumError, UsageError
 from sociarium.lab import running
+from sociarium.lab.documents import finite
 from sociarium.lab.running import Finished, Options
 from sociarium.lab.scenario import Scenario, parse_settings, read_settings
 from sociarium.models.budget import BudgetLimits

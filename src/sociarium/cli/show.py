@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sociarium.cli.console import emit_json, finite, number, one_run, say, show_table
+from sociarium.cli.console import emit_json, number, one_run, say, show_table
 from sociarium.kernel.errors import SociariumError, UsageError
 from sociarium.lab import running
+from sociarium.lab.documents import finite
 from sociarium.lab.scenario import Scenario
 from sociarium.scenarios import catalogue
 

@@ -11,7 +11,6 @@ A scenario keeps them in its ``claims.py``::
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Literal, TypeVar
 
 from sociarium.kernel.errors import UsageError
 from sociarium.lab.cards import Card, Claim, Needs
+from sociarium.lab.documents import finite
 from sociarium.lab.statistics import Interval
 
 Verdict = Literal["holds", "fails", "needs model", "needs data"]
@@ -73,7 +73,7 @@ class ClaimResult:
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it; what is not finite becomes null."""
-        return {name: _finite(getattr(self, name)) for name in ("id", "statement", "published", "ours", "low", "high", "needs", "verdict")}
+        return {name: finite(getattr(self, name)) for name in ("id", "statement", "published", "ours", "low", "high", "needs", "verdict")}
 
 
 Check = Callable[[ClaimContext], Measured | Awaitable[Measured]]
@@ -169,7 +169,3 @@ def _judged(one: Claim, measured: Measured) -> ClaimResult:
         holds = holds and within(measured.value, one.published, one.tolerance)
     verdict: Verdict = "holds" if holds else "fails"
     return ClaimResult(one.id, one.statement, one.published, measured.value, measured.low, measured.high, one.needs.value, verdict)
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

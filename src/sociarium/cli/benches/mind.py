@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sociarium.cli.console import emit_json, finite
+from sociarium.cli.console import emit_json
 from sociarium.environments.town.building import homes, terraces
 from sociarium.environments.town.town import Town
 from sociarium.kernel.actions import Actions
@@ -26,6 +26,7 @@ from sociarium.kernel.schedule import Calendar
 from sociarium.kernel.simulation import Simulation
 from sociarium.kernel.turn import Observations, Phase, Turn
 from sociarium.kernel.units import HOUR, SECOND
+from sociarium.lab.documents import finite
 from sociarium.minds.language.recall import Ask, Recall
 from sociarium.minds.language.retrieval import GENERATIVE_AGENTS, Kind
 from sociarium.minds.language.stream import Memory, MemoryStream

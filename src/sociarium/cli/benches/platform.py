@@ -289,7 +289,8 @@ def _ignore(_: Any) -> None:
 
 
 if __name__ == "__main__":
-    from sociarium.cli.console import emit_json, finite
+    from sociarium.cli.console import emit_json
+    from sociarium.lab.documents import finite
 
     measure: Any = {"step": step, "users": users, "feeds": feeds}[sys.argv[1]]
     emit_json(finite(measure(int(sys.argv[2]), *(float(more) for more in sys.argv[3:]))))

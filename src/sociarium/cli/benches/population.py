@@ -240,7 +240,8 @@ def peak() -> float:
 
 
 if __name__ == "__main__":
-    from sociarium.cli.console import emit_json, finite
+    from sociarium.cli.console import emit_json
+    from sociarium.lab.documents import finite
 
     measure = {"timing": timing, "memory": memory, "published": published, "tick": tick}[sys.argv[1]]
     emit_json(finite(measure(int(sys.argv[2]))))

@@ -18,6 +18,7 @@ from sociarium.kernel.content import Block, Trust
 from sociarium.kernel.errors import UsageError
 from sociarium.kernel.protocols import Address
 from sociarium.lab.believability.answers import Asked
+from sociarium.lab.studies import opened
 from sociarium.minds.language.asking import together
 from sociarium.minds.language.rendering import laid_out
 from sociarium.minds.prompts import PromptPack
@@ -25,7 +26,6 @@ from sociarium.models.backend import Backend
 from sociarium.models.budget import BudgetLimits
 from sociarium.models.request import Reply, Request, Sampling
 from sociarium.models.service import ModelService
-from sociarium.record.run import RunRecord
 
 LETTERS = "ABCDEFGH"
 PROMPTS = PromptPack(Path(__file__).parent / "prompts", "en")
@@ -64,7 +64,7 @@ class Judges:
             "style": self.style,
             "seed": self.seed,
         }
-        record = _opened(folder, {KIND: about})
+        record = opened(folder, KIND, about, "what others judged; give another folder")
         routes = {"default": next(iter(self.judges.values())), **self.judges}  # a service has one; nobody is asked by it
         service = ModelService(routes, journal=record.journal, seed=self.seed, budget=budget or BudgetLimits())
         try:
@@ -120,13 +120,3 @@ class Judges:
 
 def _place(judge: str, at: int, number: int = 0) -> Address:
     return Address(0, KIND, at, 0, f"judge:{judge}", "rank", number)
-
-
-def _opened(folder: Path, manifest: dict[str, Any]) -> RunRecord:
-    if not (folder / "run.sqlite").exists():
-        return RunRecord.create(folder, manifest)
-    record = RunRecord.open(folder, mode="resume")
-    if record.manifest.get(KIND) != manifest[KIND]:
-        record.close()
-        raise UsageError(f"{folder} holds another run, or what others judged; give another folder")
-    return record

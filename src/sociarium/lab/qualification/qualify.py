@@ -8,16 +8,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sociarium.kernel.errors import UsageError
+from sociarium.lab.documents import finite
 from sociarium.lab.qualification.asking import QUICK, Asker, Effort
 from sociarium.lab.qualification.measures import Finding, findings
 from sociarium.lab.qualification.probes import probes
+from sociarium.lab.studies import opened
 from sociarium.models.backend import Backend
 from sociarium.models.budget import BudgetLimits
 from sociarium.record.run import RunRecord
 
 REPORT = "qualification.json"
 KIND = "qualification"
+REFUSAL = "the qualification of another model or with other settings; give another --out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ async def qualify(
     Raises UsageError where the folder holds another qualification, BudgetSpent and Interrupted for a stop that can be resumed.
     """
     asked = probes()
-    manifest = {KIND: {"model": backend.facts.digest, "probes": asked.digest, "quick": quick, "seed": seed}}
-    record = _opened(folder, manifest)
+    about = {"model": backend.facts.digest, "probes": asked.digest, "quick": quick, "seed": seed}
+    record = opened(folder, KIND, about, REFUSAL)
     try:
         asker = Asker(backend, record.journal, seed, budget or BudgetLimits(), QUICK if quick else Effort(), asked)
         try:
@@ -70,18 +72,8 @@ async def qualify(
         done = Qualification(backend.facts.name, found, _speed(asker, record), quick, seed, asked.digest, folder)
     finally:
         record.close()
-    (folder / REPORT).write_text(json.dumps(_finite(done.plain()), indent=1) + "\n", "utf-8")
+    (folder / REPORT).write_text(json.dumps(finite(done.plain()), indent=1) + "\n", "utf-8")
     return done
-
-
-def _opened(folder: Path, manifest: dict[str, Any]) -> RunRecord:
-    if not (folder / "run.sqlite").exists():
-        return RunRecord.create(folder, manifest)
-    record = RunRecord.open(folder, mode="resume")
-    if record.manifest.get(KIND) != manifest[KIND]:
-        record.close()
-        raise UsageError(f"{folder} holds another run, or the qualification of another model or with other settings; give another --out")
-    return record
 
 
 def _speed(asker: Asker, record: RunRecord) -> dict[str, Any]:
@@ -100,12 +92,3 @@ def _speed(asker: Asker, record: RunRecord) -> dict[str, Any]:
         "latency_seconds": summary["latency_seconds"],
         "efforts": asdict(asker.effort),
     }
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN."""
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    return [_finite(item) for item in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]

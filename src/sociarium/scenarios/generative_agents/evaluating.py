@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 from sociarium.kernel.errors import UsageError
 from sociarium.lab.believability.answers import Asked, asked_in
 from sociarium.lab.believability.evaluation import Evaluation, evaluated
 from sociarium.lab.believability.judges import Judges, Style
+from sociarium.lab.documents import finite
 from sociarium.lab.running import of_manifest
 from sociarium.models.opening import ready
 from sociarium.record.run import RunRecord
@@ -43,7 +43,7 @@ async def evaluate(folder: Path, judges: Mapping[str, str] | None = None, *, sty
                 after.push_async_callback(backend.close)
             asked = Judges(backends, portraits=portraits(scenario, seed), style=style, seed=seed)
             found = evaluated(items, await asked.ranked(open_, folder / "judges"))
-    (folder / REPORT).write_text(json.dumps(_finite(found.plain()), indent=1) + "\n", "utf-8")
+    (folder / REPORT).write_text(json.dumps(finite(found.plain()), indent=1) + "\n", "utf-8")
     return found
 
 
@@ -62,12 +62,3 @@ def portraits(scenario: GenerativeAgents, seed: int) -> dict[int, str]:
     residents = scenario.cast(seed)
     texts = [f"{one.age} years old. {one.innate} {one.learned} {one.currently} {one.lifestyle} {one.requirement}" for one in residents]
     return {at: " ".join(texts[at % len(texts)].split()) for at in range(len(texts) * scenario.towns)}
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN."""
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    return [_finite(item) for item in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sociarium.lab.documents import write_page
 from sociarium.scenarios.generative_agents import people
 from sociarium.scenarios.generative_agents.history import read
 from sociarium.scenarios.generative_agents.showing import colours, ground, labels
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
 
 PAGE = Path(__file__).parent / "replay.html"
-MARK = "/*DATA*/null"
 
 
 def write(scenario: GenerativeAgents, folder: Path, target: Path) -> Path:
@@ -34,9 +33,4 @@ def write(scenario: GenerativeAgents, folder: Path, target: Path) -> Path:
         "said": history.said,
         "learned": [row[:3] for row in history.learned],
     }
-    plain = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
-    for sign in "<>&":
-        plain = plain.replace(sign, f"\\u{ord(sign):04x}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(PAGE.read_text("utf-8").replace(MARK, plain), encoding="utf-8")
-    return target
+    return write_page(PAGE, data, target)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sociarium.lab.documents import write_page
 from sociarium.scenarios.social_simulacra.history import read
 from sociarium.scenarios.social_simulacra.showing import designs_of, run_of
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from sociarium.scenarios.social_simulacra.scenario import SocialSimulacra
 
 PAGE = Path(__file__).parent / "page.html"
-MARK = "/*DATA*/null"
 
 
 def write(scenario: SocialSimulacra, folder: Path, target: Path) -> Path:
@@ -32,9 +31,4 @@ def write(scenario: SocialSimulacra, folder: Path, target: Path) -> Path:
             for one in history.threads
         ],
     }  # fmt: skip
-    plain = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
-    for sign in "<>&":
-        plain = plain.replace(sign, f"\\u{ord(sign):04x}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(PAGE.read_text("utf-8").replace(MARK, plain), encoding="utf-8")
-    return target
+    return write_page(PAGE, data, target)

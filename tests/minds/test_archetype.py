@@ -291,6 +291,12 @@ def test_shares_that_are_all_zero_are_malformed():
     assert len(simulation.world["town"].days[0][0]) == 0
 
 
+def test_shares_whose_sum_is_beyond_a_float_are_shares_all_the_same():
+    mix = Mix("where", ("park", "shop", "home"))
+    assert mix.read({"park": 1e308, "shop": 1e308, "home": 0}).tolist() == [0.5, 0.5, 0.0]
+    assert mix.read({"park": 1, "shop": 3, "home": 0}).tolist() == [0.25, 0.75, 0.0]
+
+
 # -- memory, lanes, replay
 
 

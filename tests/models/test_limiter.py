@@ -196,6 +196,22 @@ def test_one_who_waits_and_is_cancelled_keeps_no_place():
     run_virtual(work())
 
 
+def test_who_stops_ends_its_own_waits_and_no_others():
+    async def work():
+        limiter, mine, other = Limiter(1), object(), object()
+        ticket = await limiter.acquire(mine)
+        waiting = [asyncio.create_task(limiter.acquire(owner)) for owner in (mine, other, mine)]
+        await asyncio.sleep(0)
+        limiter.abort(TimeoutError("over"), mine)
+        limiter.release(ticket, good=True)
+        ended = await asyncio.gather(waiting[0], waiting[2], return_exceptions=True)
+        assert [type(one) for one in ended] == [TimeoutError, TimeoutError]
+        await waiting[1]
+        assert limiter.flying == 1
+
+    run_virtual(work())
+
+
 def test_a_wish_to_wait_holds_for_everybody():
     async def work():
         limiter = Limiter(10)

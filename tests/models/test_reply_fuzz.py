@@ -31,6 +31,7 @@ SCHEMA = {
         "mood": {"enum": ["calm", "angry", None, 1]},
         "to": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Act"}]}, "maxItems": 5, "uniqueItems": True},
         "trust": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "multipleOf": 0.25},
+        "dose": {"type": "number", "multipleOf": 0.01},  # no bounds before it: what is far too large reaches the division
         "name": {"type": "string", "pattern": "^[A-Z][a-z]+$", "examples": ["Kate"]},
         "next": {"oneOf": [{"$ref": "#/$defs/Act"}, {"type": "null"}]},
     },

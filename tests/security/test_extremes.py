@@ -22,6 +22,7 @@ from sociarium.testing.wire import Call, RawServer, Wire, head
 ONCE = RetryPolicy(attempts=1, turned_away=1)
 WHERE = Address(0, "act", 0, 0, "agent:1", "act")
 SCHEMA = {"type": "object", "properties": {"catch": {"type": "number"}}, "required": ["catch"], "additionalProperties": False}
+HOW_MUCH = Request((Block("How much?"),), schema=SCHEMA)
 MEBIBYTE = 1 << 20
 Answer = Callable[[Call, Wire], Awaitable[None]]
 
@@ -97,14 +98,40 @@ HOSTILE: dict[str, tuple[Answer, Status]] = {
 }
 
 
-async def asked(answer: Answer, timeout: float = 60.0) -> tuple[Reply, MemoryJournal]:
+async def asked(answer: Answer, timeout: float = 60.0, request: Request = HOW_MUCH, options: str = "") -> tuple[Reply, MemoryJournal]:
     journal = MemoryJournal()
     async with RawServer(answer) as server:
-        backend = open_backend(f"http://127.0.0.1:{server.port}/v1#tiny?probe=no")
+        backend = open_backend(f"http://127.0.0.1:{server.port}/v1#tiny?probe=no{options}")
         door = ModelService({"default": backend}, journal=journal, seed=0, retry=ONCE, timeout=timeout)
-        reply = await door.ask(Request((Block("How much?"),), schema=SCHEMA), WHERE)
+        reply = await door.ask(request, WHERE)
         await door.close()
     return reply, journal
+
+
+# --- numbers that no float holds, where numbers are read ---------------------------------------------------------------
+
+BEYOND = "1" + "0" * 400
+LETTER = '{"choices": [{"message": {"content": "A"}, "logprobs": {"content": [{"top_logprobs": [{"token": "A", "logprob": %s}]}]}}]}'
+SCORED = '{"index": 0, "text": "x", "logprobs": {"text_offset": [0, 9, 10], "token_logprobs": [null, %s, %s]}}'
+ECHOED = '{"choices": [' + SCORED + ", " + SCORED.replace('"index": 0', '"index": 1') + "]}"
+CHOICE = Request((Block("How much?"),), "choose", options=("all", "none"))
+NUMBERS: dict[str, tuple[str, Request, str]] = {
+    "a vector": ('{"data": [{"embedding": [1.0, ' + BEYOND + "]}]}", Request(kind="embed", texts=("a",)), ""),
+    "a vector of nothing": ('{"data": [{"embedding": []}]}', Request(kind="embed", texts=("a",)), ""),
+    "a letter's chance": (LETTER % f"-{BEYOND}", CHOICE, ""),
+    "a letter's chance that is none": (LETTER % "NaN", CHOICE, ""),
+    "an option's chance": (ECHOED % ((f"-{BEYOND}",) * 4), CHOICE, "&api=completions"),
+    "chances that cancel out": (ECHOED % (("Infinity", "-Infinity") * 2), CHOICE, "&api=completions"),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+async def test_a_number_that_no_float_holds_is_a_failed_call(name: str) -> None:
+    text, request, options = NUMBERS[name]
+    reply, journal = await asked(body(text.encode()), request=request, options=options)
+    assert reply.status is Status.FAILED
+    assert reply.error.startswith("wrong_shape")
+    assert WHERE in journal.entries
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -138,14 +138,14 @@ async def _all(
     scenario: Scenario, seeds: list[int], folders: list[Path], watcher: watch.Watcher, limits: BudgetLimits, made: Forecast | None
 ) -> list[Finished]:
     """All replicates at the same time, on the same models."""
-    shared = Options(budget=limits)
+    shared = Options(budget=limits, limiters={})
     try:
         await running.opened(scenario, shared)
         watcher.announce(seeds, folders[0] if len(folders) == 1 else folders[0].parent)
         runs: list[Awaitable[Finished]] = []
         for seed, folder in zip(seeds, folders, strict=True):
             options = watcher.options(seed, limits, shared.backends)
-            options.forecast = made
+            options.forecast, options.limiters = made, shared.limiters
             runs.append(running.start(scenario, seed, folder, options))
         return await together(runs)
     finally:

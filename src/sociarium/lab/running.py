@@ -24,6 +24,7 @@ from sociarium.models.backend import Backend
 from sociarium.models.backends.recorded import RecordedBackend
 from sociarium.models.budget import BudgetLimits
 from sociarium.models.forecast import Forecast, told_after
+from sociarium.models.limiter import Limiter
 from sociarium.models.opening import open_backend, prepared
 from sociarium.models.request import BackendFacts, Prices
 from sociarium.models.retry import RetryPolicy
@@ -49,6 +50,7 @@ class Options:
     on_tick: Sequence[Callable[[TickRecord], None]] = ()
     on_events: Sequence[Callable[[Reported], None]] = ()
     backends: dict[str, Backend] = field(default_factory=dict[str, Backend])  # opened before, by spec: shared between runs
+    limiters: dict[int, Limiter] | None = None  # for runs at the same time on the same backends: they share calls in flight and pace
     on_built: Sequence[Callable[[Scenario, Simulation], None]] = ()
     handle_signals: bool = False
     interventions: Sequence[Intervention] = ()
@@ -88,13 +90,15 @@ async def start(scenario: Scenario, seed: int, folder: Path, options: Options | 
             return await start(scenario, seed, folder, own)
     backends = await opened(scenario, options)
     models = {route: {"spec": scenario.routes()[route], "facts": asdict(backend.facts)} for route, backend in backends.items()}
+    _refuse_service(backends, seed, options)
+    simulation = _built(scenario, seed, options)
     manifest = build_manifest(scenario.slug, scenario.parameters(), seed, models=models, prompts=scenario.prompt_digests())
     manifest |= {"budget": asdict(options.budget), "interventions": [asdict(i) for i in options.interventions]}
     if options.forecast is not None:
         manifest["forecast"] = options.forecast.plain()
     cadence = options.snapshot_every or scenario.cadence()
     record = RunRecord.create(folder, manifest, snapshot_every=cadence, digest_every=scenario.cadence())
-    return await _carry_on(scenario, seed, record, backends, options)
+    return await _carry_on(scenario, seed, record, backends, options, simulation=simulation)
 
 
 async def resume(folder: Path, find: Lookup, options: Options | None = None) -> Finished:
@@ -140,6 +144,7 @@ async def branch(
     refuse_unapplied(scenario, changed, seed, at)
     planned = _planned(manifest)
     backends = await opened(changed, options)
+    _refuse_service(backends, seed, options)
     models = {route: {"spec": changed.routes()[route], "facts": asdict(b.facts)} for route, b in backends.items()}
     given = [*planned, *options.interventions]
     facts = {
@@ -259,23 +264,23 @@ async def _carry_on(
     options: Options,
     *,
     begin: State | None = None,
+    simulation: Simulation | None = None,
 ) -> Finished:
     service = None
     try:
-        simulation = _built(scenario, seed, options)
+        simulation = _built(scenario, seed, options) if simulation is None else simulation
         simulation.record = record
         if begin is not None:
             simulation.load(begin)
         elif record.mode == "resume" and (found := record.latest_snapshot()) is not None:
             simulation.load(found[1])
-        earlier = record.committed()
         summary = _watch(simulation, options)
         service = simulation.door = _service(backends, record.journal, seed, options)
         with Signals(simulation, service) if options.handle_signals else contextlib.nullcontext():
             ticks = await simulation.run()
         if service is not None:
             summary.models = {**service.summary(), "inexact": _inexact(service)}
-        if begin is not None or (earlier and record.mode == "resume"):
+        if begin is not None or record.mode == "resume":
             summary.complete(totals(record.folder), used=record.mode == "resume")
         if summary.models and (made := record.manifest.get("forecast")) is not None and record.mode != "replay":
             summary.forecast = told_after(Forecast.from_plain(made), summary.models)
@@ -311,7 +316,13 @@ def _service(backends: Mapping[str, Backend], journal: Journal, seed: int, optio
         timeout=options.timeout,
         retry=options.retry,
         concurrency=options.concurrency,
+        limiters=options.limiters,
     )
+
+
+def _refuse_service(backends: Mapping[str, Backend], seed: int, options: Options) -> None:
+    """What no service can be made with (a budget of money without prices), before there is a folder that could not be gone on with."""
+    _service(backends, NoJournal(), seed, replace(options, limiters=None))
 
 
 def _inexact(service: ModelService) -> list[str]:

@@ -88,7 +88,11 @@ class Mix:
         """Shares that sum to 1; None where all are 0."""
         given = cast("Mapping[str, Any]", value)
         shares = np.array([float(given[option]) for option in self.options])
-        total = math.fsum(shares)
+        try:
+            total = math.fsum(shares)
+        except OverflowError:  # each a number, and together beyond what a float holds
+            shares = shares / shares.max()
+            total = math.fsum(shares)
         return shares / total if 0.0 < total < math.inf else None
 
     def column(self) -> Array:

@@ -14,7 +14,7 @@ from sociarium.kernel.protocols import Address, Journal, Plain, Usage
 from sociarium.models.backend import CallFailed
 from sociarium.models.budget import Budget, Cost, money, upper_cost, upper_tokens
 from sociarium.models.channel import Channel, Clock
-from sociarium.models.limiter import Limiter, Ticket
+from sociarium.models.limiter import Ticket
 from sociarium.models.request import Reply, Request
 from sociarium.models.retry import TIMEOUTS, UNBILLED, RetryPolicy
 from sociarium.models.structured import clean, parse, repeats
@@ -56,7 +56,7 @@ class Attempts:
         self.retry = retry
         self.spans = spans
         self._stopped = asyncio.Event()
-        self._ends: dict[Limiter, asyncio.TimerHandle] = {}
+        self._ends: dict[Channel, asyncio.TimerHandle] = {}
         self._flying = 0
         self._empty = asyncio.Event()
         self._empty.set()
@@ -135,13 +135,13 @@ class Attempts:
     async def _place(self, channel: Channel) -> Ticket:
         """Wait for a place, no longer than the budget of time lasts: a server may ask all callers to wait for minutes."""
         until = self._until()
-        if until is not None and channel.limiter not in self._ends:  # one timer for all who wait: one a call would be dear
-            self._ends[channel.limiter] = asyncio.get_running_loop().call_at(until, self._time_up, channel.limiter)
-        return await channel.limiter.acquire()
+        if until is not None and channel not in self._ends:  # one timer for all who wait: one a call would be dear
+            self._ends[channel] = asyncio.get_running_loop().call_at(until, self._time_up, channel)
+        return await channel.limiter.acquire(channel)
 
-    def _time_up(self, limiter: Limiter) -> None:
+    def _time_up(self, channel: Channel) -> None:
         self.budget.end_of_time()
-        limiter.abort(self.budget.spent())
+        channel.limiter.abort(self.budget.spent(), channel)
 
     def _until(self) -> float | None:
         """When the budget of time ends, if there is one."""

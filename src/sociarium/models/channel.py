@@ -12,9 +12,9 @@ from sociarium.models.request import Reply, Request, facts_digest
 
 
 class Channel:
-    """The way to one backend. ``model`` is the part of a key that names it."""
+    """The way to one backend. ``model`` is the part of a key that names it; ``limiter`` one that other services have for it already."""
 
-    def __init__(self, backend: Backend, concurrency: int | None) -> None:
+    def __init__(self, backend: Backend, concurrency: int | None, limiter: Limiter | None = None) -> None:
         self.backend = backend
         self.facts = backend.facts
         self.model = facts_digest(self.facts)
@@ -22,7 +22,8 @@ class Channel:
         # With batches, the next one fills while one runs.
         ceiling = self.facts.parallel * (1 if self.batch is None else 2) if concurrency is None else concurrency
         searched = self.batch is None and not self.facts.gathers
-        self.limiter = Limiter(ceiling) if searched else Limiter(ceiling, start=ceiling, elastic=False)
+        own = Limiter(ceiling) if searched else Limiter(ceiling, start=ceiling, elastic=False)
+        self.limiter = own if limiter is None else limiter
 
     async def complete(self, request: Request, drawn: int | None, clock: Clock) -> Reply:
         """One attempt within the clock's time. Raises ``CallFailed``; a place in the limiter is the caller's to hold."""
@@ -36,7 +37,7 @@ class Channel:
 
     def abort(self, error: BaseException) -> None:
         """End the waits of those whose call has not gone out."""
-        self.limiter.abort(error)
+        self.limiter.abort(error, self)
         if self.batch is not None:
             self.batch.abort(error)
 

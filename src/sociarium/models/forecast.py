@@ -105,9 +105,10 @@ def forecast(pilot: Mapping[str, ArrayLike], ticks: int, *, confidence: float = 
 
 
 def told_after(forecast: Forecast, models: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The forecast beside what the run did spend (a service's summary). A reply that was reused counts as a call, as in the pilots."""
+    """The forecast beside what the run did spend (the summary of all its sessions). A reply that was reused counts as a call, as in
+    the pilots."""
     actual = {name: float(models.get(name, 0)) for name in ("prompt_tokens", "completion_tokens")}
-    actual["calls"] = float(sum(models.get(name, 0) for name in ("calls", "cached", "shared", "replayed")))
+    actual["calls"] = float(sum(models.get(name, 0) for name in ("calls", "cached", "shared")))
     actual["money"] = float(models.get("money_microdollars", 0))
     known = {name: one for name, one in forecast.totals.items() if name in actual and one.mean == one.mean}
     told = replace(forecast, totals=known).error(actual)

@@ -26,6 +26,7 @@ import math
 import statistics
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sociarium.models.knee import Knee
 
@@ -85,7 +86,7 @@ class Limiter:
         self._overdue = 0
         self._pause = 0.0  # no start before this moment
         self._cut = -1.0  # when the last cut was made
-        self._waiting: deque[asyncio.Future[Ticket]] = deque()
+        self._waiting: deque[_Place] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0  # when it looks again; kept here, for not every loop's handles tell
         self._starts: deque[float] = deque(maxlen=16_384)
@@ -110,14 +111,14 @@ class Limiter:
         """Calls that are out and have given up their place."""
         return self._overdue
 
-    async def acquire(self) -> Ticket:
-        """Wait for a place and the right moment."""
+    async def acquire(self, owner: object = None) -> Ticket:
+        """Wait for a place and the right moment. ``owner``: whose waits ``abort`` may end, where several services share a limiter."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if not self._waiting and self._wait(now) == 0.0:
             return self._take(now)
         place: asyncio.Future[Ticket] = loop.create_future()
-        self._waiting.append(place)
+        self._waiting.append(_Place(place, owner))
         self._pump()
         try:
             return await place
@@ -137,12 +138,15 @@ class Limiter:
             self.places = self._knee.leaves(ticket.epoch, now - ticket.start if good else None, self.places)
         self._give(ticket)
 
-    def abort(self, error: BaseException) -> None:
-        """End all waits with this error."""
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_exception(error)
+    def abort(self, error: BaseException, owner: object = None) -> None:
+        """End the waits of this owner with this error, or all of them."""
+        kept: deque[_Place] = deque()
+        for one in self._waiting:
+            if owner is not None and one.owner is not owner:
+                kept.append(one)
+            elif not one.place.done():
+                one.place.set_exception(error)
+        self._waiting = kept
 
     def _good(self, seconds: float) -> None:
         self._latencies.append(seconds)
@@ -265,7 +269,7 @@ class Limiter:
     def _pump(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
-            if self._waiting[0].done():
+            if self._waiting[0].place.done():
                 self._waiting.popleft()
                 continue
             now = loop.time()
@@ -279,7 +283,14 @@ class Limiter:
                     self._timer_at = now + wait
                     self._timer = loop.call_at(self._timer_at, self._due)
                 return
-            self._waiting.popleft().set_result(self._take(now))
+            self._waiting.popleft().place.set_result(self._take(now))
+
+
+class _Place(NamedTuple):
+    """A wait."""
+
+    place: asyncio.Future[Ticket]
+    owner: object
 
 
 class Pace:

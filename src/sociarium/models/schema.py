@@ -169,7 +169,11 @@ def _itself(value: Any) -> Any:
 def _multiple(value: Any, wanted: Any) -> bool:
     if isinstance(value, int) and isinstance(wanted, int):
         return value % wanted == 0
-    return math.isclose(value / wanted, round(value / wanted), rel_tol=0.0, abs_tol=1e-9)
+    try:
+        times = value / wanted
+    except OverflowError:  # a whole number that is no float
+        return False
+    return math.isfinite(times) and math.isclose(times, round(times), rel_tol=0.0, abs_tol=1e-9)
 
 
 def _required(value: Any, wanted: Any, schema: Schema, root: Schema, path: str) -> str:

@@ -27,6 +27,7 @@ from sociarium.models.attempts import Answer, Attempts
 from sociarium.models.backend import Backend
 from sociarium.models.budget import Budget, BudgetLimits
 from sociarium.models.channel import Channel, Clock
+from sociarium.models.limiter import Limiter
 from sociarium.models.mismatch import difference
 from sociarium.models.prices import UNKNOWN
 from sociarium.models.prompts import prompt
@@ -46,7 +47,8 @@ class ModelService:
 
     ``routes`` names backends: ``"default"``, and others that a scenario or an agent asks for. Two routes to one backend
     object share its limiter. ``timeout``: seconds for one attempt. ``concurrency``: the most calls in flight to one backend
-    (default: what the backend says it can use). ``spans``: tracing, by default as ``SOCIARIUM_TRACE`` says.
+    (default: what the backend says it can use). ``spans``: tracing, by default as ``SOCIARIUM_TRACE`` says. ``limiters``: of
+    the services in this event loop that ask the same backends, by ``id(backend)``: they keep to one number of calls and one pace.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class ModelService:
         retry: RetryPolicy | None = None,
         concurrency: int | None = None,
         spans: Spans | None = None,
+        limiters: dict[int, Limiter] | None = None,
     ) -> None:
         if "default" not in routes:
             raise UsageError(f'A model service needs a route named "default"; given: {", ".join(routes) or "none"}.')
@@ -72,9 +75,11 @@ class ModelService:
         self._clock = Clock(timeout)
         self._attempts = Attempts(journal, self.budget, self.tally, self._clock, retry or RetryPolicy(), spans or spans_by_environment())
         channels: dict[int, Channel] = {}
+        shared: dict[int, Limiter] = {} if limiters is None else limiters
         for backend in routes.values():
             if id(backend) not in channels:
-                channels[id(backend)] = Channel(backend, concurrency)
+                channels[id(backend)] = Channel(backend, concurrency, shared.get(id(backend)))
+                shared[id(backend)] = channels[id(backend)].limiter
         self._channels = {name: channels[id(backend)] for name, backend in routes.items()}
         if self.budget.limits.money is not None:
             _refuse_unpriced(self._channels)

@@ -21,6 +21,7 @@ from sociarium.models.schema import faults
 LONGEST_TEXT = 1 << 20  # characters of a reply
 LONGEST_STRING = 100_000  # characters of one string in a value
 MOST_VALUES = 100_000  # numbers, texts, lists and objects in one value
+LARGEST_BITS = 1_023  # of a whole number: what is no float either (beyond 9e307) is no quantity, and breaks whoever reads it as one
 DEPTH = 64
 
 _FENCE = re.compile(r"```[A-Za-z0-9_-]*[ \t]*\n(.*?)```", re.DOTALL)
@@ -131,6 +132,9 @@ def _unfit(value: Any) -> str:
                 return "a text of the reply holds half a surrogate pair"
         elif isinstance(item, float):
             if not math.isfinite(item):
+                return "a number of the reply is too large"
+        elif isinstance(item, int):
+            if item.bit_length() > LARGEST_BITS:
                 return "a number of the reply is too large"
         elif isinstance(item, dict):
             table = cast("dict[str, Any]", item)

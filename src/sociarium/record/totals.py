@@ -15,6 +15,7 @@ from sociarium.record.connection import connect_reader, reading
 from sociarium.record.ticks import load_measure
 
 USED = ("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "money")
+COPIED = {"cache": "cached", "shared": "shared"}  # journal entries that cost nothing, by their source
 
 
 @dataclass(slots=True)
@@ -27,7 +28,9 @@ class Totals:
     refused: Counter[str] = field(default_factory=Counter[str])
     events: Counter[str] = field(default_factory=Counter[str])
     reasons: Counter[str] = field(default_factory=Counter[str])  # why agent-turns did not end well
-    used: dict[str, int] = field(default_factory=dict[str, int])  # of live calls; money in millionths of a dollar
+    used: dict[str, int] = field(
+        default_factory=dict[str, int]
+    )  # of live calls; money in millionths of a dollar; ``cached`` and ``shared`` replies
     last: TickRecord | None = None
 
 
@@ -53,7 +56,9 @@ def _totals(reader: Any) -> Totals:
     why = "SELECT reason, count(*) FROM outcome_rows WHERE reason != '' GROUP BY reason"
     found.reasons.update({str(reason): int(count) for reason, count in reader.execute(why)})
     sums = reader.execute(f"SELECT {', '.join(f'coalesce(sum({name}), 0)' for name in USED)} FROM journal WHERE source = 'live'").fetchone()
-    found.used = dict(zip(USED, map(int, sums), strict=True))
+    found.used = dict(zip(USED, map(int, sums), strict=True)) | dict.fromkeys(COPIED.values(), 0)
+    copied = reader.execute("SELECT source, count(*) FROM journal WHERE source IN ('cache', 'shared') GROUP BY source")
+    found.used.update({COPIED[str(source)]: int(count) for source, count in copied})
     found.last = _last(reader)
     return found
 

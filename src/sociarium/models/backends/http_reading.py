@@ -118,5 +118,12 @@ def is_object(schema: Table) -> bool:
     return schema.get("type") == "object" or "properties" in schema
 
 
-def is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def real(value: Any) -> float | None:
+    """A finite number, as a float; None for anything else, a whole number that is too large for one among it."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -9,7 +9,6 @@ request_id, answered_by}: nothing is lost on the way, whatever the kind of quest
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -17,7 +16,7 @@ from typing import Any, cast
 from sociarium.kernel.outcomes import Status
 from sociarium.kernel.protocols import Usage
 from sociarium.models.backend import CallFailed
-from sociarium.models.backends.http_reading import encoded, table, whole, word
+from sociarium.models.backends.http_reading import encoded, real, table, whole, word
 from sociarium.models.backends.http_shapes import Manner
 from sociarium.models.request import BackendFacts, Prices, Reply, Request, facts_digest
 from sociarium.models.secret import Secret
@@ -120,4 +119,4 @@ def _facts(row: Table, told: Table, context: int) -> BackendFacts | None:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return real(value) is not None

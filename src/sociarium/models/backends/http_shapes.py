@@ -17,9 +17,9 @@ from sociarium.models.backends.http_reading import (
     echoed,
     encoded,
     first,
-    is_finite,
     is_strict,
     joined,
+    real,
     table,
     used,
     whole,
@@ -209,8 +209,8 @@ def by_letter(request: Request, choice: Table, usage: Usage) -> tuple[float, ...
     for one in cast("list[Any]", found) if isinstance(found, list) else []:
         alternative = table(one, "top_logprobs")
         letter = word(alternative.get("token")).strip().strip(".)(").upper()
-        chance = alternative.get("logprob")
-        if len(letter) == 1 and 0 <= LETTERS.find(letter) < len(weights) and isinstance(chance, int | float) and chance <= 0.0:
+        chance = real(alternative.get("logprob"))
+        if len(letter) == 1 and 0 <= LETTERS.find(letter) < len(weights) and chance is not None and chance <= 0.0:
             weights[places(request)[LETTERS.find(letter)]] += math.exp(chance)
     total = math.fsum(weights)
     if not total > 0.0:
@@ -226,14 +226,12 @@ def continuation(chances: Table, start: int, end: int, usage: Usage) -> float:
     places = [whole(offset) for offset in cast("list[Any]", offsets)]
     ends = [*places[1:], max(end, places[-1] if places else 0) + 1]
     values = cast("list[Any]", logs)
-    inside = [
-        float(value)
-        for begin, after, value in zip(places, ends, values, strict=False)
-        if after > start and begin < end and isinstance(value, int | float)
-    ]
-    if not inside:
-        raise CallFailed("wrong_shape", "an option has no log-probability", retryable=True, usage=usage)
-    return math.fsum(inside)
+    inside = [value for begin, after, value in zip(places, ends, values, strict=False) if after > start and begin < end]
+    told = [-math.inf if value == -math.inf else real(value) for value in inside if value is not None]  # the first of a text has none
+    chance = [one for one in told if one is not None]
+    if not chance or len(chance) < len(told):
+        raise CallFailed("wrong_shape", "an option has no log-probability, or one that is no number", retryable=True, usage=usage)
+    return math.fsum(chance)
 
 
 def softmax(scores: list[float]) -> tuple[float, ...]:
@@ -249,9 +247,11 @@ def embedded(request: Request, answer: Table, headers: Mapping[str, str]) -> Rep
     vectors: dict[int, tuple[float, ...]] = {}
     for number, row in enumerate(rows):
         numbers = table(row, "data").get("embedding")
-        if not isinstance(numbers, list) or not all(is_finite(one) for one in cast("list[Any]", numbers)):
+        vector = [real(one) for one in cast("list[Any]", numbers)] if isinstance(numbers, list) else []
+        found = tuple(one for one in vector if one is not None)
+        if not found or len(found) < len(vector):
             raise CallFailed("wrong_shape", "an embedding is not a list of numbers", retryable=True)
-        vectors[whole(table(row, "data").get("index", number))] = tuple(float(one) for one in cast("list[Any]", numbers))
+        vectors[whole(table(row, "data").get("index", number))] = found
     if sorted(vectors) != list(range(len(request.texts))):
         raise CallFailed("wrong_shape", f"{len(rows)} vectors for {len(request.texts)} texts", retryable=True)
     ordered = tuple(vectors[at] for at in range(len(vectors)))

@@ -7,13 +7,16 @@ import math
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from sociarium.kernel.content import Block
 from sociarium.kernel.errors import ModelError, UsageError
 from sociarium.models.backend import CallFailed
-from sociarium.models.backends.local import SHORT_CHOICE, LocalBackend, file_of
+from sociarium.models.backends.ctranslate import CtranslateEngine
+from sociarium.models.backends.local import SHORT_CHOICE, LocalBackend, file_of, second_form
 from sociarium.models.opening import open_backend
 from sociarium.models.request import Request, Sampling
 from sociarium.testing import backend_test
@@ -101,6 +104,23 @@ async def test_no_words_inside_a_block_can_end_its_turn_on_the_second_engine(bot
     ends = {str(end) for end in both._batch.ends}
     honest, forged = (sum(token in ends for token in row) for row in sent)
     assert forged == honest > 0
+
+
+def test_texts_that_wait_are_dealt_out_among_idle_cores(weights, monkeypatch):
+    engine = CtranslateEngine(second_form(weights, "ctranslate"), threads=2, context=256)
+    sizes, write_all = [], engine.write_all
+    monkeypatch.setattr(engine, "write_all", lambda jobs: (sizes.append(len(jobs)), write_all(jobs))[1])
+    try:
+        for _ in range(500):
+            with engine.changed:
+                if engine.idle == 2:
+                    futures = [engine.write([5, 6, 7 + at], Sampling(max_tokens=1), 0, threading.Event()) for at in range(8)]
+                    break
+            time.sleep(0.01)
+        assert all(future.result(60).completion == 1 for future in futures)
+    finally:
+        engine.close()
+    assert sum(sizes) == 8 and max(sizes) == 4
 
 
 async def test_replies_end_at_stop_words_limits_and_marks(both):

@@ -89,6 +89,20 @@ def test_what_many_share_is_read_once_and_kept(small, monkeypatch):
     assert [each.scores for each in two] == [pytest.approx(each.scores, abs=1e-5) for each in one]
 
 
+def test_more_threads_give_the_same_bits(small):
+    """Parts of the rows go to other cores; what a part is does not depend on how many there are."""
+    choices = [((*BEGINNINGS[0], *range(3 + at, 43 + at)), [(20, 30), (21, 31, 41), (22,)]) for at in range(12)]
+    engines = [TreeScorer(small.path, threads=threads, context=512) for threads in (1, 3)]
+    try:
+        scores = [[one.scores for one in engine.scored([job(*choice) for choice in choices])] for engine in engines]
+        assert [engine.decoder.pool is not None for engine in engines] == [False, True]
+    finally:
+        for engine in engines:
+            engine.close()
+    assert scores[0] == scores[1] and len(set(scores[0])) == 12
+    assert scores[0][7] == pytest.approx(slow(small, *choices[7]), abs=1e-3)
+
+
 def job(prompt, options):
     return tree_scorer.Choice(np.array(prompt), tuple(options), threading.Event(), None)
 

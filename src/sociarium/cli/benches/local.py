@@ -43,7 +43,7 @@ def run() -> Rows:
 
 async def measured(*, full: bool) -> Rows:
     """All rows, of one loaded model."""
-    backend = LocalBackend.open(MODEL, slots=8 if full else 4, context=1024)
+    backend = LocalBackend.open(MODEL, threads=1, slots=8 if full else 4, context=1024)
     bench = Bench(backend)
     rows: Rows = []
     try:

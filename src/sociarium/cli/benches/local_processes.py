@@ -7,7 +7,6 @@ process a core (``sociarium serve-model``) that one run asks as the servers of o
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 
 from sociarium.cli.benches import local
 from sociarium.models.backends.http import open_http
+from sociarium.models.backends.local import cores as local_cores
 from sociarium.models.backends.local import open_local
 from sociarium.models.request import Reply, Request, Sampling
 
@@ -45,7 +45,7 @@ def work(requests: int) -> dict[str, Sequence[Request]]:
 
 async def measured(model: str, work: dict[str, Sequence[Request]]) -> Rows:
     """One row for each way and kind of work; the reference is one process with one thread."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = local_cores()
     alone = await _local(f"local:{model}?threads=1", work)
     threads = await _local(f"local:{model}?threads={cores}", work)
     with served(f"local:{model}?threads=1", cores) as bases:

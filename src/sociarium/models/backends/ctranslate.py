@@ -23,7 +23,7 @@ from sociarium.models.request import Sampling
 
 BATCH = 32  # texts written together
 SPREAD = 12  # tokens by which prompts in one batch may differ: what is beyond the shortest is read token by token
-MEMORY = 1 << 30  # bytes of keys and values that one batch may hold
+MEMORY = 1 << 30  # bytes of keys and values that one batch may hold, and all batches together twice that
 SETTLE = 0.004  # seconds without another text after which a batch starts
 
 
@@ -66,7 +66,7 @@ class Scoring:
 
 
 class CtranslateEngine:
-    """A converted model. ``threads`` batches are computed at once, each on one core.
+    """A converted model. ``threads`` batches are computed at once, each on one core; texts that wait are dealt out among idle cores.
 
     ``exact``: only prompts of one length share a batch. Then a reply does not depend on what else is asked: with eight-bit weights the
     products are whole numbers, and all else is computed row by row (docs/design/local-model.md has the measurement).
@@ -75,6 +75,7 @@ class CtranslateEngine:
     def __init__(self, folder: Path, *, threads: int = 1, context: int = 4096, exact: bool = False) -> None:
         self.context = context
         self.spread = 0 if exact else SPREAD
+        self.memory = min(MEMORY, 2 * MEMORY // threads)
         notes = json.loads((folder / "pieces.json").read_text("utf-8"))
         self.pieces = [bytes.fromhex(piece) for piece in notes["pieces"]]
         self.ends = frozenset(int(end) for end in notes["ends"])
@@ -87,6 +88,7 @@ class CtranslateEngine:
         self.queue: list[Writing | Scoring] = []
         self.changed = threading.Condition()
         self.closed = self.leaving = False
+        self.idle = 0  # workers that look for work
         # They only wait for the engine, which computes in threads of its own. One that is inside the engine when the interpreter ends
         # would take the process down, so an engine that nobody closed is closed at exit.
         atexit.register(self.leave)
@@ -157,18 +159,25 @@ class CtranslateEngine:
                     fail(job, CallFailed("server_error", f"local engine: {error}", retryable=True))
 
     def next(self) -> list[Writing | Scoring] | None:
-        """The oldest job, and with a text those others that fit into its batch; None once closed."""
+        """The oldest job, and with a text those others that fit into its batch, less what idle workers can take; None once closed."""
         with self.changed:
-            while not self.queue and not self.closed:
-                self.changed.wait()
-            while self.queue and isinstance(self.queue[0], Writing) and len(self.queue) < BATCH and self.changed.wait(SETTLE):
-                pass  # as long as others come
-            if self.closed or not self.queue:
-                return None if self.closed else []
-            jobs = fitting(self.queue, self.spread, MEMORY // self.bytes_a_token)
+            self.idle += 1
+            try:
+                while not self.queue and not self.closed:
+                    self.changed.wait()
+                while self.queue and isinstance(self.queue[0], Writing) and len(self.queue) < BATCH and self.changed.wait(SETTLE):
+                    pass  # as long as others come
+                if self.closed or not self.queue:
+                    return None if self.closed else []
+                jobs = fitting(self.queue, self.spread, self.memory // self.bytes_a_token)
+                jobs = jobs[: -(-len(jobs) // self.idle)]
+            finally:
+                self.idle -= 1
             taken = set(map(id, jobs))
             self.queue = [job for job in self.queue if id(job) not in taken]
-            return list(jobs)
+            if self.queue:
+                self.changed.notify()
+            return jobs
 
     def write_all(self, batch: Sequence[Writing]) -> None:
         """Write the texts of a batch side by side; each is handed out when it ends."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from sociarium.models.conversion import ARCHITECTURES
 from sociarium.models.gguf import GGUF, Floats
 
 Tensor = Any  # torch is imported when first used and gives no types to a module without it
+Part = TypeVar("Part")
 Own = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Queries [key heads, rows x heads a key head, size], keys and values [key heads, rows, size], to what rows attend to among themselves
 [as queries] and its log-sum-exp [key heads, rows x heads a key head]."""
@@ -94,10 +96,16 @@ class Layer:
 
 
 class Decoder:
-    """A loaded model: four bytes a weight, or one with ``eight_bits``. Raises ModelError."""
+    """A loaded model: four bytes a weight, or one with ``eight_bits``. Raises ModelError.
 
-    def __init__(self, model: GGUF, *, eight_bits: bool = False) -> None:
+    Parts of the rows are computed in ``threads`` threads, a core each. What is a part depends on the rows alone, and parts share nothing:
+    more threads give the same bits.
+    """
+
+    def __init__(self, model: GGUF, *, threads: int = 1, eight_bits: bool = False) -> None:
         self.torch = torch = torch_of()
+        torch.set_num_threads(1)  # else each of ours would divide its small products among all cores, and wait for them
+        self.pool = ThreadPoolExecutor(threads, "local-model-parts", torch.set_num_threads, (1,)) if threads > 1 else None
         size = model.size
         self.heads, self.key_heads = int(size("attention.head_count")), int(size("attention.head_count_kv"))
         self.size = int(size("attention.key_length", int(size("embedding_length")) // self.heads))
@@ -131,6 +139,24 @@ class Decoder:
                     gain(f"{name}ffn_norm.weight"), linear(feed), linear(model.weight(f"{name}ffn_down.weight")),
                 )
             )  # fmt: skip
+
+    def together(self, work: Callable[[Part], None], parts: Sequence[Part]) -> None:
+        """Do the work for all parts, at once where there are threads."""
+
+        def alone(part: Part) -> None:
+            with self.torch.inference_mode():  # a setting of each thread
+                work(part)
+
+        if self.pool is None or len(parts) < 2:
+            for part in parts:
+                work(part)
+        else:
+            list(self.pool.map(alone, parts))
+
+    def close(self) -> None:
+        """End its threads."""
+        if self.pool is not None:
+            self.pool.shutdown()
 
     @property
     def bytes_a_token(self) -> int:
@@ -167,21 +193,36 @@ class Decoder:
         x = self.embedding.rows(torch.from_numpy(tokens))
         queries = torch.empty(self.key_heads, count, self.each, self.size)
         keys, values = (torch.empty(self.key_heads, count, self.size) for _ in range(2))
-        for number, layer in enumerate(self.layers):
+        for number in range(len(self.layers)):
             check()
             if kept is not None:
                 keys, values = kept[0][number], kept[1][number]
-            for rows in chunks(count, ROWS):
-                self.project(layer, x[rows], tuple(part[rows] for part in turn), (queries[:, rows], keys[:, rows], values[:, rows]))
-            if kept is not None and number + 1 == len(self.layers):
-                break
-            looked = self.attend(queries.view(self.key_heads, -1, self.size), keys, values, seen, own, number)
-            looked = looked.view(self.key_heads, count, self.each, self.size)
-            for rows in chunks(count, ROWS):
-                part = looked[:, rows].transpose(0, 1).reshape(-1, self.heads * self.size)
-                x[rows] += layer.outward(part)
-                x[rows] += self.feed(layer, x[rows])
+            self.layer(number, x, turn, (queries, keys, values), seen, own, ahead=kept is not None and number + 1 == len(self.layers))
         return x
+
+    def layer(self, number: int, x: Tensor, turn: tuple[Tensor, Tensor], into: tuple[Tensor, Tensor, Tensor], seen: Sequence[Seen],
+              own: Own, *, ahead: bool) -> None:  # fmt: skip
+        """Add what a layer gives to ``x`` and write its queries, keys and values; with ``ahead`` only these are wanted."""
+        layer, count, (queries, keys, values) = self.layers[number], len(x), into
+        parts = chunks(count, ROWS)
+
+        def inward(rows: slice) -> None:
+            self.project(layer, x[rows], (turn[0][rows], turn[1][rows]), (queries[:, rows], keys[:, rows], values[:, rows]))
+
+        self.together(inward, parts)
+        if ahead:
+            return
+        asked = queries.view(self.key_heads, -1, self.size)
+        looked, log_sums = own(asked, keys, values)
+        apart = looked.view(self.key_heads, count, self.each, self.size)
+
+        def outward(rows: slice) -> None:
+            self.attend(asked, looked, log_sums, seen, rows, number)
+            part = apart[:, rows].transpose(0, 1).reshape(-1, self.heads * self.size)
+            x[rows] += layer.outward(part)
+            x[rows] += self.feed(layer, x[rows])
+
+        self.together(outward, parts)
 
     def project(self, layer: Layer, x: Tensor, turn: tuple[Tensor, ...], into: tuple[Tensor, Tensor, Tensor]) -> None:
         """Queries, keys (both turned by their places) and values of some rows."""
@@ -195,16 +236,17 @@ class Decoder:
         into[1].copy_(turned[:, self.heads :].transpose(0, 1))
         into[2].copy_(given[:, self.heads + self.key_heads :].transpose(0, 1))
 
-    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, seen: Sequence[Seen], own: Own, layer: int) -> Tensor:
-        """What rows attend to among themselves and in each beginning that they are below, joined."""
-        looked, log_sums = own(queries, keys, values)
+    def attend(self, queries: Tensor, looked: Tensor, log_sums: Tensor, seen: Sequence[Seen], part: slice, layer: int) -> None:
+        """Join what some rows attend to in each beginning that they are below to what they attend to among themselves."""
         for one in seen:
-            rows = slice(one.begin * self.each, one.end * self.each)
+            begin, end = max(one.begin, part.start), min(one.end, part.stop)
+            if begin >= end:
+                continue
+            rows = slice(begin * self.each, end * self.each)
             there, sums = self.flash(queries[None, :, rows], one.keys[None, layer], one.values[None, layer])
             share = (sums[0] - log_sums[:, rows]).sigmoid_()
             looked[:, rows].lerp_(there[0], share[..., None])
             log_sums[:, rows] = self.torch.logaddexp(log_sums[:, rows], sums[0])
-        return looked
 
     def flash(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor = None, *, causal: bool = False) -> tuple[Tensor, Tensor]:
         """Attention and its log-sum-exps, which the public function does not give."""
@@ -234,12 +276,15 @@ class Decoder:
         torch = self.torch
         wanted, at = np.unique(rows, return_inverse=True)
         given = np.empty(len(tokens))
-        for chunk in chunks(len(wanted), HEAD_ROWS):
+
+        def look(chunk: slice) -> None:
             logits = self.head(self.normed(states[torch.from_numpy(wanted[chunk])], self.norm))
             here = np.flatnonzero((at >= chunk.start) & (at < chunk.stop))
             values = logits[torch.from_numpy(at[here] - chunk.start), torch.from_numpy(tokens[here])].double()
             sums = logits.logsumexp(-1).double()
             given[here] = (values - sums[torch.from_numpy(at[here] - chunk.start)]).numpy()
+
+        self.together(look, chunks(len(wanted), HEAD_ROWS))
         return given
 
 

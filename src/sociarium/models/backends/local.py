@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -66,17 +67,19 @@ class LocalBackend:
         self._asked: dict[tuple[Any, ...], asyncio.Task[tuple[Scores, Usage]]] = {}  # priors under way
 
     @classmethod
-    def open(cls, spec: str, *, threads: int = 1, slots: int | None = None, context: int = 4096, exact: bool = False,
+    def open(cls, spec: str, *, threads: int | None = None, slots: int | None = None, context: int = 4096, exact: bool = False,
              engine: str = "auto", form: str = "", fields: bool = False) -> LocalBackend:  # fmt: skip
         """Load ``smollm2``, ``qwen2.5-coder-1.5b`` or ``/path/model.gguf``.
 
+        ``threads``: cores of each engine. Default: one for llama.cpp, whose threads wait for each other by spinning (two are many times
+        slower than one where others use the machine too), and up to four for the other engines, which deal out whole pieces of work.
         ``slots`` requests are served at once by llama.cpp (default 8, or 1 if ``exact``), each with up to ``context`` tokens of prompt
         and reply. ``exact``: equal requests get bit-equal replies, at the price of reading each prompt from its first token.
         ``engine``: ``auto``, ``llama`` (one engine), ``ctranslate`` (whatever it can answer) or ``tree`` (all choices; llama.cpp does the
         rest). ``form``: the weights re-quantised, such
         as ``q4_0``. ``fields``: replies by simple schemas are asked field by field. Raises ModelError.
         """
-        options = EngineOptions(threads=threads, slots=slots or (1 if exact else 8), context=context, exact=exact)
+        options = EngineOptions(threads=threads or 1, slots=slots or (1 if exact else 8), context=context, exact=exact)
         path = file_of(spec) if not form else requantised(file_of(spec), form)
         folder = second_form(path, engine)
         scored = takes_choices(path, engine, folder, exact=exact)
@@ -99,8 +102,9 @@ class LocalBackend:
             parallel=options.slots if folder is None and not scored else max(options.slots, GATHERED),
             gathers=True,
         )
-        batch = None if folder is None else CtranslateEngine(folder, threads=threads, context=context, exact=exact)
-        tree = TreeScorer(path, threads=threads, context=context, eight_bits=path.stat().st_size > SMALL) if scored else None
+        several = threads or min(4, cores())
+        batch = None if folder is None else CtranslateEngine(folder, threads=several, context=context, exact=exact)
+        tree = TreeScorer(path, threads=several, context=context, eight_bits=path.stat().st_size > SMALL) if scored else None
         return cls(facts, LlamaEngine(path, options), batch, tree=tree, everything=exact or engine == "ctranslate", fields=fields)
 
     @property
@@ -247,6 +251,11 @@ def takes_choices(path: Path, engine: str, folder: Path | None, *, exact: bool) 
     return True
 
 
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def softmax(scores: Sequence[float]) -> tuple[float, ...]:
     top = max(scores)
     raised = [math.exp(score - top) for score in scores]
@@ -255,9 +264,9 @@ def softmax(scores: Sequence[float]) -> tuple[float, ...]:
 
 
 def open_local(spec: str) -> LocalBackend:
-    """``local:NAME?threads=1&slots=8&context=4096&exact=yes&engine=auto&weights=q4_0&fields=yes``; NAME may be the path of a .gguf file."""
+    """``local:NAME?threads=2&slots=8&context=4096&exact=yes&engine=auto&weights=q4_0&fields=yes``; NAME may be the path of a .gguf file."""
     name, options = split(spec, spec.removeprefix("local:"))
-    threads = options.take("threads", int, 1, least=1)
+    threads = options.take("threads", int, 0, least=1) or None
     slots = options.take("slots", int, 0, least=1) or None
     context = options.take("context", int, 4096, least=64)
     exact = options.take("exact", yes_or_no, False)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sociarium.kernel.errors import ModelError
 from sociarium.models.backend import CallFailed
-from sociarium.models.backends.decoder import Decoder, Seen, Tensor, torch_of
+from sociarium.models.backends.decoder import Decoder, Seen, Tensor, chunks
 from sociarium.models.backends.engine import Answer, Scored, Tokens
 from sociarium.models.backends.prefixes import Ids, Prefixes, Segment
 from sociarium.models.backends.slots import shared_prefix
@@ -33,6 +33,7 @@ KEPT = 512 << 20  # bytes of keys and values that are kept
 BATCH, BATCH_TOKENS = 256, 4096  # requests, and tokens not known to be shared, in one pass
 SETTLE = 0.004  # seconds without another request after which a pass starts
 WIDEN = 16  # requests whose rows differ by less attend side by side
+BESIDE = 8  # and so many of them at once
 
 
 def installed() -> bool:
@@ -99,9 +100,8 @@ class Rows:
 class TreeScorer:
     """One thread that scores all waiting choices in one pass. The weights are loaded when first asked for.
 
-    The last bits of a score depend on what else is asked: attention is summed in another order. ``threads``: processors for a product;
-    in torch that is a setting of the process, which threads started later share. ``path`` is a plain file of a known architecture
-    (conversion.py).
+    The last bits of a score depend on what else is asked: attention is summed in another order. ``threads``: cores that share a pass, which
+    gives the same bits on any number of them. ``path`` is a plain file of a known architecture (conversion.py).
     """
 
     def __init__(self, path: Path, *, threads: int = 1, context: int = 4096, eight_bits: bool = False) -> None:
@@ -138,6 +138,8 @@ class TreeScorer:
             self.changed.notify_all()
         self.worker.join()
         atexit.unregister(self.close)
+        if self.decoder is not None:
+            self.decoder.close()
         self.decoder, self.prefixes = None, Prefixes(0, cut)
 
     def work(self) -> None:
@@ -171,8 +173,7 @@ class TreeScorer:
 
     def loaded(self) -> Decoder:
         if self.decoder is None:
-            torch_of().set_num_threads(self.threads)
-            self.decoder = Decoder(GGUF(self.path), eight_bits=self.eight_bits)
+            self.decoder = Decoder(GGUF(self.path), threads=self.threads, eight_bits=self.eight_bits)
             self.prefixes = Prefixes(KEPT // self.decoder.bytes_a_token, cut)
         return self.decoder
 
@@ -246,15 +247,17 @@ class Among:
         for number, tree in enumerate(trees):
             alike.setdefault(-(-len(tree.tokens) // WIDEN), []).append(number)
         self.groups: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-        for numbers in alike.values():
-            size = max(len(trees[number].tokens) for number in numbers)
-            lengths = np.array([len(trees[number].tokens) for number in numbers])
-            real = np.arange(size) < lengths[:, None]
-            index = np.where(real, np.array([starts[number] for number in numbers])[:, None] + np.arange(size), 0)
-            mask = np.stack([trees[number].visible(size, decoder.each) for number in numbers])[:, None]
-            self.groups.append(
-                (torch.from_numpy(index), torch.from_numpy(mask), torch.from_numpy(index[real]), torch.from_numpy(np.flatnonzero(real)))
-            )
+        for alike_ones in alike.values():
+            for part in chunks(len(alike_ones), BESIDE):
+                numbers = alike_ones[part]
+                size = max(len(trees[number].tokens) for number in numbers)
+                lengths = np.array([len(trees[number].tokens) for number in numbers])
+                real = np.arange(size) < lengths[:, None]
+                index = np.where(real, np.array([starts[number] for number in numbers])[:, None] + np.arange(size), 0)
+                mask = np.stack([trees[number].visible(size, decoder.each) for number in numbers])[:, None]
+                self.groups.append(
+                    (torch.from_numpy(index), torch.from_numpy(mask), torch.from_numpy(index[real]), torch.from_numpy(np.flatnonzero(real)))
+                )
 
     def __call__(self, queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         decoder, heads = self.decoder, self.decoder.key_heads
@@ -262,7 +265,9 @@ class Among:
         looked = queries.new_empty(heads, keys.shape[1], each, size)
         sums = queries.new_empty(heads, keys.shape[1], each)
         apart = queries.view(heads, -1, each, size)
-        for index, mask, to, real in self.groups:
+
+        def look(group: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
+            index, mask, to, real = group
             many, wide = index.shape
             there, logs = decoder.flash(
                 apart[:, index].view(heads, many, wide * each, size).transpose(0, 1),
@@ -270,6 +275,8 @@ class Among:
             )  # fmt: skip
             looked[:, to] = there.transpose(0, 1).reshape(heads, many * wide, each, size)[:, real]
             sums[:, to] = logs.transpose(0, 1).reshape(heads, many * wide, each)[:, real]
+
+        decoder.together(look, self.groups)
         return looked.view(heads, -1, size), sums.view(heads, -1)
 
 

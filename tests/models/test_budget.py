@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from sociarium.kernel.protocols import Address, Lease, Usage
 from sociarium.models.backend import CallFailed
 from sociarium.models.backends.scripted import ScriptedBackend
 from sociarium.models.budget import Budget, BudgetLimits, Cost, money, upper_cost, upper_tokens
-from sociarium.models.request import Prices, Reply, Request, Sampling
+from sociarium.models.request import BackendFacts, Prices, Reply, Request, Sampling
 from sociarium.models.retry import RetryPolicy
 from sociarium.models.service import ModelService
 from sociarium.testing.memory_journal import MemoryJournal
@@ -182,6 +184,20 @@ def test_the_upper_bound_is_no_less_than_bytes_and_limit(text, limit):
     prompt, completion = upper_tokens(Request((Block(text),), sampling=Sampling(max_tokens=limit)))
     assert prompt >= len(text.encode())
     assert completion == limit
+
+
+@pytest.mark.parametrize("words", [["はい", "いいえ"], ["да"], ["👩‍👩‍👧‍👦"], ["yes", "no"]])
+def test_a_schema_is_bounded_by_its_bytes_in_any_letters(words):
+    schema, asked = {"enum": words}, Request((Block("Come?"),))
+    more = upper_tokens(replace(asked, schema=schema))[0] - upper_tokens(asked)[0]
+    assert more >= max(len(json.dumps(schema).encode()), len(json.dumps(schema, ensure_ascii=False).encode()))
+
+
+def test_a_schema_that_goes_out_as_a_tool_is_bounded_with_the_words_a_vendor_adds():
+    asked, facts = replace(question(1), schema={"type": "object"}), BackendFacts("v", "v", {"schemas": "tool"})
+    plain = upper_cost(asked, BackendFacts("v", "v", {"schemas": "send"}))
+    assert upper_cost(asked, facts).tokens - plain.tokens >= 346
+    assert upper_cost(question(1), facts) == upper_cost(question(1), BackendFacts("v", "v"))
 
 
 def test_a_choice_is_bounded_by_its_prompt_for_each_option():

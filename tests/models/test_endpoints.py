@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -21,6 +22,7 @@ from sociarium.models.retry import RetryPolicy
 from sociarium.models.service import ModelService
 from sociarium.models.serving import serve
 from sociarium.testing.memory_journal import MemoryJournal
+from sociarium.testing.wire import RawServer
 
 
 def served(endpoints, calls, flying=0):
@@ -70,7 +72,7 @@ def test_a_server_that_fails_rests_and_comes_back_by_one_trial():
 
 def test_what_is_wrong_with_a_question_is_no_fault_of_the_server():
     endpoints = Endpoints(["a", "b"])
-    for kind in ("bad_request", "context_too_long", "wrong_shape", "unauthorised"):
+    for kind in ("bad_request", "context_too_long", "wrong_shape"):
         for _ in range(5 * TRIPS):
             endpoints.give(endpoints.take(0.0), 0.0, kind)
     assert all(one.ready(0.0) and one.rests == 0 for one in endpoints.all)
@@ -100,6 +102,14 @@ def test_a_single_server_never_rests():
     for _ in range(50):
         endpoints.give(endpoints.take(0.0), 0.0, "reset")
     assert endpoints.all[0].ready(0.0)
+
+
+def test_how_long_all_are_to_be_left_alone_is_the_least_of_their_wishes():
+    endpoints = Endpoints(["a", "b"])
+    for wish, wait in ((7.0, None), (5.0, 5.0)):
+        endpoints.give(endpoints.take(0.0), 0.0, "rate_limited", wish)
+        assert endpoints.wait(0.0) == wait
+    assert endpoints.wait(5.0) is None
 
 
 # --- over HTTP -------------------------------------------------------------------------------------------------------
@@ -222,3 +232,43 @@ def test_a_server_is_named_once_and_the_key_is_that_of_the_first():
     both, first = open_backend("http://a/v1,http://b/v1#m"), open_backend("http://a/v1#m")
     assert facts_digest(both.facts) == facts_digest(first.facts)
     assert both.facts.parallel == 2 * first.facts.parallel
+
+
+# --- one of several that turns calls away ------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def two(refusal):
+    """A server that answers and one that turns all away; gives their addresses, and how often each was asked."""
+    asked = Counter()
+
+    async def good(call, wire):
+        asked["good"] += 1
+        await wire.respond(200, {"choices": [{"message": {"content": "ten"}, "finish_reason": "stop"}]})
+
+    async def bad(call, wire):
+        asked["bad"] += 1
+        await wire.respond(*refusal)
+
+    async with RawServer(good) as one, RawServer(bad) as other:
+        yield f"http://127.0.0.1:{one.port}/v1,http://127.0.0.1:{other.port}/v1#tiny?probe=no", asked
+
+
+async def test_one_that_asks_to_be_left_alone_holds_up_nobody_while_another_answers():
+    """Its wish of a minute is its own: all calls are answered at once, and it is asked no more."""
+    refusal = (429, {"error": {"message": "slow down"}}, {"Retry-After": "60"})
+    async with two(refusal) as (spec, asked), asyncio.timeout(20), door(open_backend(spec), MemoryJournal()) as service:
+        replies = await ask(service, range(40))
+    assert all(reply.status is Status.OK for reply in replies)
+    assert asked["good"] == 40
+    assert 1 <= asked["bad"] <= 16  # those that were out before its first refusal came back
+
+
+async def test_one_that_refuses_the_key_draws_no_calls_to_fail_them():
+    async with two((401, {"error": {"message": "no"}})) as (spec, asked), door(open_backend(spec), MemoryJournal()) as service:
+        first = await ask(service, range(60))
+        before = asked["bad"]
+        later = await ask(service, range(60, 160))
+    assert all(reply.status is Status.OK for reply in later)
+    assert sum(reply.status is Status.OK for reply in first) >= 50
+    assert asked["bad"] - before <= 3  # trials

@@ -21,7 +21,7 @@ from sociarium.models.backends.http_guard import allowed
 from sociarium.models.backends.http_reading import strict
 from sociarium.models.backends.http_shapes import places
 from sociarium.models.backends.http_wire import LARGEST
-from sociarium.models.budget import BudgetLimits
+from sociarium.models.budget import BudgetLimits, upper_tokens
 from sociarium.models.opening import open_backend
 from sociarium.models.request import Request, Sampling, request_id
 from sociarium.models.retry import RetryPolicy
@@ -223,6 +223,9 @@ async def test_messages_of_anthropic(serve):
         await backend.complete(ask(kind="choose", options=("a", "b")), None)
 
 
+MOST = upper_tokens(ask())[0]
+
+
 @pytest.mark.parametrize(
     ("usage", "counted"),
     [
@@ -234,7 +237,12 @@ async def test_messages_of_anthropic(serve):
         ({"prompt_tokens": 20, "completion_tokens": 9, "total_tokens": 40, "completion_tokens_details": {"reasoning_tokens": 11}},
          Usage(1, 20, 0, 20, reasoning_tokens=11)),  # xAI leaves reasoning out of the completion
         ({"prompt_tokens": 20, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 99}}, Usage(1, 20, 20, 9)),
-        ({"prompt_tokens": "many", "completion_tokens": -3, "completion_tokens_details": [1]}, Usage(1, 0, 0, 0)),
+        ({"prompt_tokens": 20.0, "completion_tokens": 9.0}, Usage(1, 20, 0, 9)),
+        ({"prompt_tokens": 20, "total_tokens": 29}, Usage(1, 20, 0, 9)),
+        ({"prompt_tokens": "many", "completion_tokens": -3, "completion_tokens_details": [1]}, Usage(1, MOST, 0, 3)),  # no count of nothing
+        ({}, Usage(1, MOST, 0, 3)),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, Usage(1)),  # said so
+        ({"prompt_tokens": 10**400, "completion_tokens": 9}, Usage(1, MOST, 0, 9)),
     ],
 )  # fmt: skip
 async def test_tokens_are_counted_in_the_form_of_each_server(serve, usage, counted):
@@ -496,3 +504,23 @@ def test_a_budget_of_money_needs_prices(monkeypatch):
 def service(backend, **more):
     more.setdefault("retry", RetryPolicy(attempts=1, turned_away=1))
     return ModelService({"default": backend}, journal=MemoryJournal(), seed=0, **more)
+
+
+# --- what vendors want otherwise -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("model", "sent"), [("gpt-5", False), ("gpt-5-mini", False), ("o3", False), ("o4-mini", False),
+                                             ("gpt-5-chat-latest", True), ("gpt-4o", True), ("gpt-5?sampling=send", True)])  # fmt: skip
+def test_a_model_that_refuses_a_temperature_is_sent_none(monkeypatch, model, sent):
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    backend = open_backend(f"openai:{model}")
+    body = json.loads(backend._shape.body(ask(), None)[1])
+    assert ("temperature" in body) is sent
+
+
+@pytest.mark.parametrize("options", ["&schemas=prompt", "&schemas=object", "&api=completions", "&api=messages&schemas=prompt"])
+async def test_a_schema_in_a_prompt_is_written_in_its_own_letters(serve, options):
+    said = {"content": [{"type": "text", "text": "x"}], "choices": [{"message": {"content": "x"}, "text": "x"}]}
+    server, backend = await serve(lambda request, body: said, options)
+    await backend.complete(ask(schema={"enum": ["はい", "いいえ"]}), None)
+    assert '["はい", "いいえ"]' in json.dumps(server.seen[0][2], ensure_ascii=False).replace('\\"', '"')

@@ -154,8 +154,8 @@ class Attempts:
         elif failure.kind in UNBILLED:
             usage = Usage(1)
         else:
-            prompt, completion = upper_tokens(request)
-            usage = Usage(1, prompt, 0, completion, cost.money)
+            completion = upper_tokens(request)[1]
+            usage = Usage(1, cost.tokens - completion, 0, completion, cost.money)
         course.usage += usage
         self.tally.call(usage, None)
         return Cost(1, usage.tokens, usage.money)

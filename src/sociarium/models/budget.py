@@ -10,6 +10,7 @@ therefore costs at most one block, ``1/SHARES`` of each limit, and what was in f
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections import deque
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ UNLIMITED = 1 << 62
 SHARES = 64  # a lease is at least this part of each limit
 TEMPLATE = 64  # tokens that a chat template may add to a prompt
 TEMPLATE_BLOCK = 16  # and to each block of it
+TOOL = 512  # and a vendor that is given the schema as a tool, which it describes to its model in words of its own (Anthropic: 313 to 346)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,8 @@ def upper_tokens(request: Request) -> tuple[int, int]:
 def upper_cost(request: Request, facts: BackendFacts) -> Cost:
     """What one attempt can cost at most."""
     prompt, completion = upper_tokens(request)
+    if request.schema is not None and facts.engine.get("schemas") == "tool":
+        prompt += TOOL
     return Cost(1, prompt + completion, money(Usage(1, prompt, 0, completion), facts.prices))
 
 
@@ -264,7 +268,7 @@ def _size(text: str) -> int:
 
 
 def _schema_size(schema: Mapping[str, Any]) -> int:
-    return len(str(schema))
+    return len(json.dumps(schema))  # no other way of writing it has more bytes: a letter beyond ASCII has six here
 
 
 _size_of_schema: ByIdentity[Mapping[str, Any], int] = ByIdentity(_schema_size, 4_096)

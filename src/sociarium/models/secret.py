@@ -80,7 +80,9 @@ def refuse_keys(spec: str) -> None:
     """Before a model's name is shown in any message: ``UsageError``, which does not show it, where it may hold a key."""
     for value in re.findall(r"[?&#]key=([^&]*)", spec, re.IGNORECASE):
         from_named(value)
-    if re.search(r"[?&#](api[-_]?key|token|secret|password|authorization|bearer)=", spec, re.IGNORECASE) or re.search(r"://[^/?#]*@", spec):
+    if re.search(r"[?&#]([\w-]*(api[-_]?key|[-_]key|token|secret|password)|authorization|bearer|auth)=", spec, re.IGNORECASE) or re.search(
+        r"://[^/?#]*@", spec
+    ):
         raise UsageError("A model's name must not hold a key or a password (it is not shown here): say which variable holds it, key=NAME.")
 
 

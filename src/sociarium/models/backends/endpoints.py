@@ -15,7 +15,10 @@ from dataclasses import dataclass
 TRIPS = 3
 REST = 1.0  # seconds
 LONGEST = 60.0
-UNHEALTHY = frozenset({"unavailable", "reset", "connect_timeout", "read_timeout", "server_error", "misaligned", "truncated"})
+UNHEALTHY = frozenset({
+    "unavailable", "reset", "connect_timeout", "read_timeout", "server_error", "misaligned", "truncated",
+    "unauthorised",  # it refuses at once and so is free at once: it would draw the calls of all others and fail them
+})  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -53,6 +56,10 @@ class Endpoints:
         chosen.flying += 1
         chosen.trial = chosen.rests > 0
         return chosen
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until a server may be asked again; None where one may be now."""
+        return None if any(one.ready(now) for one in self.all) else max(0.0, min(one.until for one in self.all) - now)
 
     def give(self, one: Endpoint, now: float, failure: str | None, wish: float | None = None) -> None:
         """A call ended: well, with a failure of this kind, or (``""``) without saying anything about the server, as a call that was

@@ -82,7 +82,7 @@ class HttpBackend:
         loop = asyncio.get_running_loop()
         endpoint = self._endpoints.take(loop.time())
         failure: str | None = "read_timeout"  # what being cut off by the caller's time limit says of the server
-        wish: float | None = None
+        error: CallFailed | None = None
         try:
             if not endpoint.known and self._named.probe and self._prepared:
                 await self._same(endpoint)
@@ -90,11 +90,20 @@ class HttpBackend:
             failure = None
             return replace(reply, endpoint=endpoint.base) if self._endpoints.several else reply
         except CallFailed as failed:
-            failure, wish = failed.kind, failed.retry_after
-            failed.endpoint = endpoint.base if self._endpoints.several else ""
+            failure, error = failed.kind, failed
             raise
         finally:
-            self._endpoints.give(endpoint, loop.time(), failure, wish)
+            self._endpoints.give(endpoint, loop.time(), failure, None if error is None else error.retry_after)
+            if error is not None and self._endpoints.several:
+                self._among_others(error, endpoint, loop.time())
+
+    def _among_others(self, failed: CallFailed, endpoint: Endpoint, now: float) -> None:
+        """What one server of several says of itself holds for that one: others may be asked at once."""
+        failed.endpoint = endpoint.base
+        if failed.kind == "unauthorised":
+            failed.retryable = True
+        if failed.retry_after is not None:
+            failed.retry_after = self._endpoints.wait(now)
 
     async def close(self) -> None:
         await self._wire.close()

@@ -61,7 +61,9 @@ class Anthropic:
         elif request.schema is not None and self.facts.engine["schemas"] == "send":
             body["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
         elif request.schema is not None:
-            talk.append({"role": "user", "content": prompt("schema", schema=json.dumps(request.schema, sort_keys=True))})
+            talk.append(
+                {"role": "user", "content": prompt("schema", schema=json.dumps(request.schema, sort_keys=True, ensure_ascii=False))}
+            )
         return "/messages", encoded(body)
 
     def _system(self, request: Request) -> list[dict[str, Any]]:

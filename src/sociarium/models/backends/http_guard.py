@@ -107,7 +107,9 @@ class Guard(AbstractResolver):
         self._inner = inner
         self._named = {(urlsplit(base).hostname or "").rstrip(".").lower() for base in bases}
         self._scopes: dict[str, Scope] = {}
-        self._granted = {host for host in self._named if literal(host) is not None}
+        self._granted = {
+            str(ip) for host in self._named if (ip := literal(host)) is not None
+        }  # as it is connected to, ::1 for 0:0:0:0:0:0:0:1
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
         name = host.rstrip(".").lower()

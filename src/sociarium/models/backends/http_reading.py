@@ -37,22 +37,37 @@ def encoded(body: Table) -> bytes:
 def used(answer: Table, request: Request, text: str) -> Usage:
     """Tokens as the server counts them; where it is silent, the most they can be.
 
-    Reasoning is part of the completion and is billed so. Servers that leave it out of ``completion_tokens`` (xAI, Gemini's
-    compatible form) still have it in ``total_tokens``. What was read from the cache stands in the details (OpenAI, vLLM), in
-    ``prompt_cache_hit_tokens`` (DeepSeek) or beside the counts (Moonshot).
+    A count that is missing, or is none, is no count of nothing: a budget of tokens would never end. Reasoning is part of the
+    completion and is billed so. Servers that leave it out of ``completion_tokens`` (xAI, Gemini's compatible form) still have it in
+    ``total_tokens``. What was read from the cache stands in the details (OpenAI, vLLM), in ``prompt_cache_hit_tokens`` (DeepSeek) or
+    beside the counts (Moonshot).
     """
     count = answer.get("usage")
     if not isinstance(count, dict):
         return Usage(1, upper_tokens(request)[0], 0, len(text.encode("utf-8", "replace")))
     tokens = cast("dict[str, Any]", count)
-    prompt, completion = whole(tokens.get("prompt_tokens")), whole(tokens.get("completion_tokens"))
+    prompt, total = _count(tokens, "prompt_tokens"), whole(tokens.get("total_tokens"))
+    if prompt is None:
+        prompt = upper_tokens(request)[0]
+    completion = _count(tokens, "completion_tokens")
+    if completion is None:
+        completion = max(0, total - prompt) or (0 if request.kind == "embed" else len(text.encode("utf-8", "replace")))
     before, after = detail(tokens, "prompt_tokens_details"), detail(tokens, "completion_tokens_details")
     cached = max(whole(before.get("cached_tokens")), whole(tokens.get("prompt_cache_hit_tokens")), whole(tokens.get("cached_tokens")))
     reasoning = max(whole(after.get("reasoning_tokens")), whole(tokens.get("reasoning_tokens")))
-    hidden = whole(tokens.get("total_tokens")) - prompt - completion
+    hidden = total - prompt - completion
     if hidden > 0:
         completion, reasoning = completion + hidden, max(reasoning, hidden)
     return Usage(1, prompt, min(cached, prompt), completion, reasoning_tokens=min(reasoning, completion))
+
+
+def _count(tokens: Table, name: str) -> int | None:
+    """Tokens as a whole number, written as one or as ``10.0``; None for anything else."""
+    value = tokens.get(name)
+    number = real(value)
+    if number is None or not number.is_integer() or not 0 <= number < 1 << 40:
+        return None
+    return int(number)
 
 
 def detail(tokens: Table, name: str) -> Table:

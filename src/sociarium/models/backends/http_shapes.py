@@ -92,7 +92,9 @@ class Chat:
         body.update(sampling(request, draw, self.facts))
         how = self.facts.engine["schemas"]
         if request.schema is not None and how in ("prompt", "object"):
-            talk.append({"role": "user", "content": prompt("schema", schema=json.dumps(request.schema, sort_keys=True))})
+            talk.append(
+                {"role": "user", "content": prompt("schema", schema=json.dumps(request.schema, sort_keys=True, ensure_ascii=False))}
+            )
         if request.schema is not None and how != "prompt":
             body["response_format"] = {"type": "json_object"} if how == "object" else schema_format(request)
         return {**body, **STREAM} if stream else body
@@ -127,7 +129,7 @@ class Completions(Chat):
         text = flat(request.blocks)
         body: dict[str, Any] = {"model": self.model, "max_tokens": request.sampling.max_tokens, **sampling(request, draw, self.facts)}
         if request.schema is not None and self.facts.engine["schemas"] == "prompt":
-            text += "\n\n" + prompt("schema", schema=json.dumps(request.schema, sort_keys=True))
+            text += "\n\n" + prompt("schema", schema=json.dumps(request.schema, sort_keys=True, ensure_ascii=False))
         elif request.schema is not None:
             body["response_format"] = schema_format(request)
         return "/completions", encoded({**body, "prompt": text, **(STREAM if stream else {})})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
@@ -28,6 +29,7 @@ SCHEMAS = {  # how a schema can be sent in each shape, the first by default
     "messages": ("tool", "send", "prompt"),
 }
 MOST = 64  # endpoints of one model
+UNSAMPLED = re.compile(r"(o\d|gpt-5(?!.*chat)).*")  # OpenAI's models that reason: they refuse a request that gives a temperature
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def _facts(vendor: str, bases: tuple[str, ...], model: str, api: str, options: O
     engine: dict[str, Any] = {
         "api": api,
         "schemas": choice_of(options, "schemas", SCHEMAS[api], SCHEMAS[api][0]),
-        "sampling": choice_of(options, "sampling", ("send", "off"), "send"),
+        "sampling": choice_of(options, "sampling", ("send", "off"), "off" if vendor == "openai" and UNSAMPLED.fullmatch(model) else "send"),
         "seeds": choice_of(options, "seeds", ("send", "off"), "off" if api == "messages" else "send"),
     }
     # The key of a reply names the model, never the servers that share its work.

@@ -12,6 +12,7 @@ from sociarium.environments.conversation.grapevine import Fact, Grapevine
 from sociarium.environments.interview import Interview, Question
 from sociarium.environments.town.paths import UNREACHED, distances
 from sociarium.kernel.errors import Interrupted, UsageError
+from sociarium.kernel.simulation import Intervention
 from sociarium.kernel.units import HOUR
 from sociarium.lab import running
 from sociarium.lab.claims import checks_of, match_checks, run_claims
@@ -331,3 +332,46 @@ def test_a_run_is_drawn_and_its_replay_holds_words_as_data_only(tmp_path):
     assert "http" not in page.replace("http-equiv", "")
     data = page[page.index("const data = ") : page.index("const byId")]
     assert not set("<>&") & set(data)
+
+
+def visited(**settings):
+    """A morning to which a visitor comes, who lives at Mara's, and in which one resident hears an inner voice."""
+    simulation = of(size=4, hours=0.3, start=8, **settings).build(1)
+    home = int(simulation.world.population["resident"]["home"][0])
+    simulation.interventions += [
+        Intervention(5, "population.admit", {"kind": "resident", "name": "Vera Gast", "home": home}),
+        Intervention(7, "town.whisper", {"agent": 2, "text": "Otto Brandt is standing for mayor."}),
+    ]
+    return simulation
+
+
+@pytest.mark.parametrize("interview", ["probes", "areas"])
+def test_a_visitor_lives_in_the_town_and_what_an_inner_voice_says_is_known(interview):
+    simulation = visited(interview=interview, interview_hours=0.3)
+    simulation.run_sync()
+    mind, grapevine = simulation.minds.all[0], simulation.world["grapevine"]
+    assert any("Vera Gast" in text for agent in range(4) for text in mind.diary.texts(agent))
+    assert any(text.startswith("My plan for") for text in mind.diary.texts(4))
+    assert grapevine.knows[2].tolist() == [False, True] and grapevine.source[2, 1] == -1
+    assert "An inner voice told me: Otto Brandt is standing for mayor." in mind.diary.texts(2)
+    assert mind.days[4][0].place == simulation.world.population["resident"]["home"][0]  # it sleeps where it is at home
+
+
+def test_a_town_with_a_visitor_is_saved_and_goes_on_as_it_would_have():
+    whole, first, second = visited(), visited(), visited()
+    whole.run_sync()
+    first.run_sync(50)
+    second.load(first.state())
+    second.run_sync()
+    assert digest_of_state(whole.state()) == digest_of_state(second.state())
+
+
+def test_a_model_resident_remembers_its_inner_voice_as_a_thought_of_its_own():
+    simulation = visited(model="scripted:schema", embedder="hashing", pace="choices")
+    simulation.door = service_for(simulation)
+    simulation.run_sync(10)
+    stream = simulation.minds.all[0].component("memory").stream
+    rows = stream.of(2)
+    told = [row for row in rows.tolist() if stream["text"][row] == "Otto Brandt is standing for mayor."]
+    assert [(Kind(stream["kind"][row]), int(stream["author"][row])) for row in told] == [(Kind.THOUGHT, 2)]
+    assert all("standing for mayor" not in str(text) for agent in (0, 1) for text in stream["text"][stream.of(agent)])

@@ -7,7 +7,7 @@ that one knows of takes the place of what one was free to do. After Generative A
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from sociarium.environments.town.town import Town
 from sociarium.kernel.actions import Actions
 from sociarium.kernel.environment import News
 from sociarium.kernel.errors import UsageError
-from sociarium.kernel.mind import Mind
+from sociarium.kernel.mind import AgentIds, Mind
 from sociarium.kernel.turn import Observations, Turn
 from sociarium.kernel.units import DAY, MINUTE
 from sociarium.kernel.world import World
@@ -68,7 +68,8 @@ class Manner:
 
 
 class Habits(Mind):
-    """See the module. ``days``: the habits of each agent, by id. Its grapevine, town and chats are those of the world."""
+    """See the module. ``days``: the habits of each agent, by id; newcomers behind them live these days in turn, and sleep where they are at
+    home. Its grapevine, town and chats are those of the world."""
 
     hears = True
 
@@ -77,6 +78,7 @@ class Habits(Mind):
         appointments: Sequence[Appointment] = (), hosts: Sequence[int] = (), diary: Diary | None = None,
     ) -> None:  # fmt: skip
         self.days = [list(day) for day in days]
+        self.written = len(self.days)
         self.gossip = gossip
         self.manner = manner or Manner()
         self.appointments = tuple(appointments)
@@ -93,11 +95,21 @@ class Habits(Mind):
     def begin(self, world: World) -> None:
         self.world = world
         self.town = cast("Town", world["town"])
-        everyone = world.population.ids(present=False)
-        self.names = names_of(world.population, everyone)
+        self.names = names_of(world.population, world.population.ids(present=False))
         grapevine = cast("Grapevine", world[self.gossip.grapevine])
         for agent, at in np.argwhere(grapevine.knows).tolist():  # what one knows from the beginning is a memory too
             self._note(agent, Kind.THOUGHT, f"I know this: {grapevine.facts[at].text}", 8.0, world.clock.time, 0)
+
+    def admit(self, agents: AgentIds) -> None:
+        """A newcomer: its day is one of those there are, with its own home for all that is done in bed."""
+        self._make_room()
+
+    def _make_room(self) -> None:
+        population = self.world.population
+        self.names = names_of(population, population.ids(present=False))
+        new = np.arange(len(self.days), len(population))
+        for agent, home in zip(new.tolist(), self.town.homes_of(new).tolist(), strict=True):
+            self.days.append([replace(h, place=home) if h.asleep else h for h in self.days[agent % self.written]])
 
     async def decide(self, turn: Turn, seen: Observations) -> Actions:
         if not turn.offers:
@@ -114,6 +126,9 @@ class Habits(Mind):
                     news.actors.tolist(), news.data["other"].tolist(), news.data["minutes"].tolist(), strict=True
                 ):
                     self._agenda(agent, news.time).insert(news.time % DAY // MINUTE, f"talking with {self.names[other]}", minutes)
+            elif news.kind == "town.whispered":
+                for agent, text in zip(news.actors.tolist(), news.data["text"].tolist(), strict=True):
+                    self._note(agent, Kind.THOUGHT, f"An inner voice told me: {text}", 8.0, news.time, news.tick)
             elif news.kind == "chats.said" and news.recipients is not None:
                 for row, hearers in enumerate(news.recipients):
                     speaker, text = int(news.actors[row]), str(news.data["text"][row])
@@ -260,6 +275,7 @@ class Habits(Mind):
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
+        self._make_room()
         self.diary.load(state["diary"])
         agents = [int(agent) for agent in state["agents"]]
         self.drawn = dict(zip(agents, np.asarray(state["drawn"]).tolist(), strict=True))

@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 from hamlets import HAMLET, hamlet
 
+from sociarium.environments.conversation.chats import ChatRules, Chats
+from sociarium.environments.town.body import CODE, THINGS
 from sociarium.environments.town.rules import TownRules
 from sociarium.environments.town.town import Town
+from sociarium.kernel.actions import Actions
 from sociarium.kernel.errors import UsageError
-from sociarium.kernel.simulation import Intervention
+from sociarium.kernel.population import Population
+from sociarium.kernel.schedule import Calendar
+from sociarium.kernel.simulation import Intervention, Simulation
+from sociarium.kernel.turn import Phase
 from sociarium.kernel.units import HOUR, SECOND
+from sociarium.minds.rule import RuleMind
 from sociarium.testing import environment_test, fork_test, leak_audit
 
 
@@ -151,10 +158,22 @@ def test_an_object_seats_no_more_than_it_is_for():
 def test_an_operator_sets_the_state_of_an_object_and_those_near_notice():
     simulation = hamlet(hours=1.0)
     simulation.interventions.append(Intervention(5, "town.set_state", {"place": "Birch House/room/stove", "state": "burning", "group": 1}))
+    stove, seen = HAMLET.find("Birch House/room/stove"), []
+
+    def noticing(town, record):
+        who, which = np.nonzero(town.fresh >= 0)
+        things = town.fresh[who, which] // CODE - THINGS
+        found = who[(things >= 0) & (HAMLET.objects[np.maximum(things, 0)] == stove)]
+        if record.tick < 10:
+            seen.extend(found.tolist())
+            assert (HAMLET.arena[town.tile[found]] == HAMLET.parents[stove]).all()
+
+    Watch(simulation, noticing)
     simulation.run_sync()
     town = simulation.world["town"]
     at = np.searchsorted(HAMLET.objects, HAMLET.find("Birch House/room/stove"))
     assert town.changes[1, at] > 0
+    assert seen and min(seen) >= 6  # people of the second hamlet
 
 
 def test_saved_in_the_middle_and_loaded_it_goes_on_as_it_would_have():
@@ -190,3 +209,81 @@ def test_the_clock_of_a_day_is_the_calendars():
     simulation = hamlet(hours=0.01)
     simulation.run_sync()
     assert simulation.world.clock.time == 8 * HOUR + 40 * SECOND
+
+
+def sent(rule, ticks, size=2, rules=None, where="Alder House/room"):
+    """A hamlet of ``size`` people who begin in one room and do what ``rule`` says."""
+    talks = Chats(ChatRules())
+    town = Town(HAMLET, rules or TownRules(), chats=talks)
+    people = Population.of("resident", size, home=np.full(size, HAMLET.find(where)))
+    phases = [Phase("live", lead="town"), Phase("talk", lead="chats", offers=("say", "leave"))]
+    simulation = Simulation(people, [town, talks], [RuleMind(rule)], Calendar(phases, step=10 * SECOND, duration=HOUR, start=8 * HOUR))
+    simulation.run_sync(ticks)
+    return town, talks
+
+
+def test_who_comes_to_a_room_goes_into_it_and_stands_in_no_doorway():
+    room = HAMLET.find("Birch House/room")
+
+    def rule(turn, seen):
+        over = turn.agents[seen["town"]["over"]]
+        return Actions().add(turn, "do", over, place=room, activity="reading", minutes=60, state="")
+
+    town, _ = sent(rule, 90, size=12, rules=TownRules(wander=10))
+    starts, tiles = HAMLET.spots
+    inside = tiles[starts[room] : starts[room + 1]]
+    assert len(inside) == len(HAMLET.tiles(room)) - 1  # but for the door
+    assert not town.moving.any()
+    assert np.isin(town.tile, inside).all()
+    assert len(set(town.tile.tolist())) >= 6
+
+
+def test_a_room_that_is_all_doorway_can_be_stood_in():
+    starts, tiles = HAMLET.spots
+    threshold = HAMLET.find("Inn/threshold")
+    assert tiles[starts[threshold] : starts[threshold + 1]].tolist() == HAMLET.tiles(threshold).tolist()
+
+
+def test_who_waits_stands_still_and_then_goes_on():
+    there = HAMLET.find("Inn/bar")
+    tiles = []
+
+    def rule(turn, seen):
+        actions, over = Actions(), turn.agents[seen["town"]["over"]]
+        tiles.append(int(seen["town"]["y"][0]) * 100 + int(seen["town"]["x"][0]))
+        if turn.tick == 6:
+            return actions.add(turn, "wait", over, minutes=1)
+        return actions.add(turn, "do", over, place=there, activity="drinking", minutes=1, state="")
+
+    town, _ = sent(rule, 40, size=1)
+    assert tiles[0] != tiles[1] == tiles[2]  # asked at steps 0, 6 and 12: on the way, and where it waited
+    assert town.tile[0] in HAMLET.tiles(there)
+
+
+def test_nobody_can_be_spoken_to_who_lies_down_in_the_same_step_whatever_the_order_of_actions():
+    def rule(turn, seen):
+        actions = Actions()
+        if turn.phase.lead != "town" or turn.tick:
+            return actions
+        actions.add(turn, "talk", turn.agents[:1], to=1, about="")
+        return actions.add(turn, "sleep", turn.agents[1:], place=HAMLET.find("Alder House/room"), minutes=60)
+
+    town, talks = sent(rule, 1)
+    assert town.asleep.tolist() == [False, True]
+    assert not talks.of and not town.meetings.last
+
+
+def test_an_inner_voice_is_heard_by_one_and_a_voice_for_nobody_is_refused():
+    simulation = hamlet(hours=0.1)
+    heard = []
+    simulation.minds.all[0].hears = True
+    simulation.minds.all[0].notice = lambda events: heard.extend(e for e in events if e.kind == "town.whispered")
+    simulation.inject("town.whisper", agent=7, text="Go to the inn.")
+    simulation.run_sync(1)
+    assert [(e.actors.tolist(), e.data["text"].tolist(), [r.tolist() for r in e.recipients]) for e in heard] == [
+        ([7], ["Go to the inn."], [[7]])
+    ]
+    for agent, text, words in ((99, "Hm", "no agent 99"), (1, " ", "1 to 300 characters")):
+        simulation.inject("town.whisper", agent=agent, text=text)
+        with pytest.raises(UsageError, match=words):
+            simulation.run_sync(1)

@@ -53,7 +53,8 @@ class Fact:
 
 
 class Grapevine(ColumnarEnvironment):
-    """Listens to the talks of ``chats``, and keeps who has heard of each fact, since when, and from whom.
+    """Listens to the talks of ``chats``, and keeps who has heard of each fact, since when, and from whom. ``voices``: events whose ``text``
+    only their actor hears (an inner voice of a town): what they say is known too, and comes from nobody.
 
     ``first``: by the name of a fact, the places (from 0) within each group of those who know it in the beginning.
     """
@@ -62,11 +63,19 @@ class Grapevine(ColumnarEnvironment):
 
     knows: Bools  # (agents, facts)
     since: Ints  # microseconds, -1: never, (agents, facts)
-    source: Ints  # the agent it came from, -1: known in the beginning or not at all, (agents, facts)
+    source: Ints  # the agent it came from, -1: from nobody, or not known at all, (agents, facts)
 
-    def __init__(self, facts: Sequence[Fact], chats: Chats, first: Mapping[str, Sequence[int]] | None = None) -> None:
+    def __init__(
+        self,
+        facts: Sequence[Fact],
+        chats: Chats,
+        first: Mapping[str, Sequence[int]] | None = None,
+        *,
+        voices: Sequence[str] = ("town.whispered",),
+    ) -> None:
         self.facts = tuple(facts)
         self.chats = chats
+        self.voices = frozenset(voices)
         self.first = dict(first or {})
         names = [fact.name for fact in self.facts]
         if not names or len(set(names)) < len(names):
@@ -93,19 +102,27 @@ class Grapevine(ColumnarEnvironment):
                     self.knows[mine[place], at], self.since[mine[place], at] = True, self.world.clock.time
 
     def notice(self, events: Sequence[News]) -> None:
-        """Lines of talks, as they ended this phase."""
+        """Lines of talks, as they ended this phase, and inner voices."""
+        for news in events:
+            if news.kind in self.voices:
+                for agent, text in zip(news.actors.tolist(), news.data["text"].tolist(), strict=True):
+                    self._tell([agent], str(text), -1)
         kind = f"{self.chats.name}.said"
         if not any(news.kind == kind for news in events):
             return
         for line in self.chats.spoken():
-            for at, fact in enumerate(self.facts):
-                fresh = [agent for agent in line.hearers if not self.knows[agent, at]]
-                if not fresh or not fact.said_in(line.text):
-                    continue
-                for agent in fresh:
-                    self.knows[agent, at], self.source[agent, at] = True, line.speaker
-                    self.since[agent, at] = self.world.clock.time
-                    self._heard.append((agent, at, line.speaker))
+            self._tell(line.hearers, line.text, line.speaker)
+
+    def _tell(self, hearers: Sequence[int], text: str, speaker: int) -> None:
+        """These hear a text; what it says is known to them from now on."""
+        for at, fact in enumerate(self.facts):
+            fresh = [agent for agent in hearers if not self.knows[agent, at]]
+            if not fresh or not fact.said_in(text):
+                continue
+            for agent in fresh:
+                self.knows[agent, at], self.source[agent, at] = True, speaker
+                self.since[agent, at] = self.world.clock.time
+                self._heard.append((agent, at, speaker))
 
     def advance(self, to: int) -> Outcome | None:
         """Who has heard of something in this tick: one event each."""

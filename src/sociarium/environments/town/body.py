@@ -36,7 +36,8 @@ class Body(ColumnarEnvironment):
     tile: Ints  # where each agent stands, (agents,)
     target: Ints  # the place that it is at or on its way to; -1: none, (agents,)
     moving: Bools  # it is not there yet, or still wanders, (agents,)
-    settle: Ints  # steps that it will still wander in a room, (agents,)
+    settle: Ints  # steps that it will still go on in a room, (agents,)
+    spot: Ints  # the tile of the room that it then makes for, -1: none, (agents,)
     activity: Array  # what it does, (agents,) of str
     number: Ints  # counts its activities: a new one is news to those who see it, (agents,)
     until: Ints  # when its activity is over, microseconds, (agents,)
@@ -73,6 +74,7 @@ class Body(ColumnarEnvironment):
             "target": Cells(np.int64, -1),
             "moving": Cells(np.bool_, False),
             "settle": Cells(np.int64),
+            "spot": Cells(np.int64, -1),
             "activity": Cells(object, ""),
             "number": Cells(np.int64),
             "until": Cells(np.int64),
@@ -99,7 +101,7 @@ class Body(ColumnarEnvironment):
     def _place(self, agents: AgentIds) -> None:
         """At home, with nothing to do."""
         self._stirred = True
-        homes = self._homes(agents)
+        homes = self.homes_of(agents)
         wrong = homes[(homes < 0) | (homes >= len(self.map))]
         if len(wrong):
             raise UsageError(f"an agent's home is place {wrong[0]}; the map {self.map.name!r} has places 0 to {len(self.map) - 1}")
@@ -110,7 +112,8 @@ class Body(ColumnarEnvironment):
             self.seen_places[agents] = np.packbits(np.ones(len(self.map), np.bool_))
         self._learn(agents)
 
-    def _homes(self, agents: AgentIds) -> Ints:
+    def homes_of(self, agents: AgentIds) -> Ints:
+        """The place at which each of these lives."""
         population = self.world.population
         homes = np.zeros(len(agents), np.int64)
         for kind, table in population.tables.items():
@@ -204,7 +207,7 @@ class Body(ColumnarEnvironment):
         return out
 
     def _walk(self, agents: AgentIds) -> None:
-        """Who is on the way goes a tile; who is there and came to a room may wander on in it."""
+        """Who is on the way goes a tile; who is there and came to a room goes on into it."""
         going = agents[self.moving[agents] & ~self._talking(agents)]
         if not len(going):
             return
@@ -217,17 +220,22 @@ class Body(ColumnarEnvironment):
         self._stirred |= len(moved) > 0
 
     def _wander(self, agents: AgentIds) -> None:
-        """A step in any direction that stays in the room; the last one is the end of the way."""
-        self.moving[agents] = self.settle[agents] > 0
-        agents = agents[self.settle[agents] > 0]
+        """A step towards one's own spot in the room, where possible along the longer of the two ways; who cannot go on has arrived."""
+        self.moving[agents] = (self.settle[agents] > 0) & (self.tile[agents] != self.spot[agents])
+        agents = agents[self.moving[agents]]
         if not len(agents):
             return
-        stream = self.world.randomness.stream("wander", self.world.clock.tick)
-        onto = self.tile[agents] + self.map.offsets[stream.integers(0, 3, agents)]
-        same = self.map.walkable[onto] & (self.map.arena[onto] == self.map.arena[self.tile[agents]])
-        same &= self.ways.there(onto, self.target[agents], self._doors_of(agents))
-        self.tile[agents] = np.where(same, onto, self.tile[agents])
-        self.settle[agents] -= 1
+        here, doors = self.tile[agents], self._doors_of(agents)
+        (x, y), (to_x, to_y) = self.map.xy(here), self.map.xy(self.spot[agents])
+        across, along = np.sign(to_x - x), np.sign(to_y - y) * self.map.stride
+        wide = np.abs(to_x - x) >= np.abs(to_y - y)
+        onto = here
+        for step in (np.where(wide, along, across), np.where(wide, across, along)):  # the longer way comes last, and counts
+            tile = here + step
+            free = self.map.walkable[tile] & (self.map.arena[tile] == self.map.arena[here])
+            onto = np.where((step != 0) & free & self.ways.there(tile, self.target[agents], doors), tile, onto)
+        self.tile[agents] = onto
+        self.settle[agents] = np.where(onto == here, 0, self.settle[agents] - 1)
 
     def _learn(self, agents: AgentIds) -> None:
         """The room one is in, what it is part of, and its objects in sight become known."""

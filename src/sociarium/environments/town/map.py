@@ -80,6 +80,7 @@ class TownMap:
         self.standing = self._stand()  # pairs (place, tile), by place and tile: where one stands to be there
         self.starts = np.searchsorted(self.standing[0], np.arange(len(self) + 1))
         self._codes = self.standing[0] * len(self.walkable) + self.standing[1]
+        self.spots = self._spots()  # starts, (places + 1,), and tiles: where one stays who came to a place
         self._in_sight: dict[int, tuple[Ints, Ints]] = {}
 
     def __len__(self) -> int:
@@ -173,6 +174,17 @@ class TownMap:
         tiles = np.concatenate([tiles[free], *[found for _, found in beside]])
         order = np.lexsort((tiles, places))
         return places[order], tiles[order]
+
+    def _spots(self) -> tuple[Ints, Ints]:
+        """Of the tiles where one stands to be at a place those that are no doorway (walls on two sides that face each other); all of them
+        where there are only such."""
+        places, tiles = self.standing
+        wall = self.arena < 0
+        up, right, down, left = (wall[tiles + offset] for offset in self.offsets.tolist())
+        narrow = (up & down) | (left & right)
+        roomy = np.bincount(places[~narrow], minlength=len(self)) > 0
+        kept = ~narrow | ~roomy[places]
+        return np.searchsorted(places[kept], np.arange(len(self) + 1)), tiles[kept]
 
     def _blocked(self, free: Ints) -> list[int]:
         """Places without a walkable tile of their own."""

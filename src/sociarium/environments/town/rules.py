@@ -19,8 +19,9 @@ class TownRules:
     ``speed``: tiles a step. ``cooldown``: seconds before the same two talk again (800 steps of ten seconds). Nobody begins a talk in
     the hours ``quiet``. ``acquainted``: everybody knows all places from the start, as one who has always lived there; else only what it
     has seen.
-    ``wander``: steps that one who came to a room (not to an object) goes on in it, at most. ``track``: where people stand is told in
-    events every so many steps, of those who have moved since; 0: never. ``doors``: when doors are open, by name: hours from and to,
+    ``wander``: steps that one who came to a room (not to an object) goes on in it, at most: towards a tile of its own, drawn from those
+    that are no doorway. ``track``: where people stand is told in events every so many steps, of those who have moved since; 0: never.
+    ``doors``: when doors are open, by name: hours from and to,
     (8, 20); all others are always open.
     """
 

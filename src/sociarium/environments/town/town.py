@@ -18,7 +18,7 @@ from sociarium.environments.columnar import first_rows
 from sociarium.environments.town.body import CODE, NOBODY, THINGS, Body
 from sociarium.environments.town.map import Level
 from sociarium.environments.town.words import described
-from sociarium.kernel.actions import ActionSpec, ActionTable, Integer, Text, action, bounded, operation
+from sociarium.kernel.actions import Actions, ActionSpec, ActionTable, Integer, Text, action, bounded, operation
 from sociarium.kernel.content import Content
 from sociarium.kernel.environment import AgentIds, Events, News, Outcome
 from sociarium.kernel.errors import UsageError
@@ -92,6 +92,13 @@ class Town(Body):
             "known": self.seen_places[agents],
         }
 
+    def apply(self, turn: Turn, seen: Observations, actions: Actions) -> Outcome:
+        """Who lies down in a step is asleep before anybody can speak to them: talks begin last, in whatever order minds put the tables."""
+        outcome, tables = Outcome(), actions.of(self.name)
+        for name in sorted(tables, key=lambda name: name == "talk"):
+            outcome.add(getattr(self, name)(turn, seen, tables[name]))
+        return outcome
+
     def describe(self, seen: Observations, row: int) -> Content:
         return described(self.wording, self.map, self.world.population, seen, row, self.name)
 
@@ -122,6 +129,7 @@ class Town(Body):
     @action("Wait where you are.", minutes=Integer(1, 1440, unit="minutes", doc="for how long"))
     def wait(self, turn: Turn, seen: Observations, table: ActionTable) -> Outcome:
         table = table.where(first_rows(table.agents))
+        self.moving[table.agents] = False
         self._set(table.agents, np.full(len(table), "waiting", object), turn.time + table["minutes"] * MINUTE, asleep=False)
         return Outcome([Events("waited", table.agents, {"minutes": table["minutes"]}, "own")])
 
@@ -159,6 +167,14 @@ class Town(Body):
             raise UsageError(f"{place!r} is no object, so it has no state")
         groups = np.arange(self.world.groups) if group is None else np.array([group])
         return self._changed(groups, np.full(len(groups), row), np.full(len(groups), state, object), np.full(len(groups), -1))
+
+    @operation("Let somebody hear an inner voice, which nobody else hears and which is remembered as a thought.")
+    def whisper(self, agent: int, text: str) -> Outcome:
+        if agent not in self.world.awake():
+            raise UsageError(f"whisper: there is no agent {agent} in this town")
+        if not text.strip() or len(text) > LONGEST:
+            raise UsageError(f"whisper: an inner voice says 1 to {LONGEST} characters")
+        return Outcome([Events("whispered", np.array([agent]), {"text": np.array([text], object)}, "own")])
 
     @operation("Hold a door open or shut, or let it follow its hours again.")
     def set_door(self, place: str, to: str, group: int | None = None) -> Outcome:
@@ -210,8 +226,10 @@ class Town(Body):
         changed = (self.target[agents] != table["place"]) | (self.activity[agents] != table["activity"])
         self.target[agents] = table["place"]
         rooms = self.map.levels[table["place"]] != Level.OBJECT
-        drawn = turn.random("wander").integers(0, self.rules.wander, agents)
-        self.settle[agents] = np.where(rooms & changed, drawn, 0)
+        starts, tiles = self.map.spots
+        drawn = turn.random("spot").integers(starts[table["place"]], starts[table["place"] + 1] - 1, agents)
+        self.settle[agents[changed]] = np.where(rooms, self.rules.wander, 0)[changed]
+        self.spot[agents[changed]] = tiles[drawn[changed]]
         self.moving[agents] |= changed
         self._set(agents, table["activity"], until, asleep=asleep)
         data = {"place": table["place"], "activity": table["activity"], "minutes": table["minutes"]}

@@ -62,7 +62,7 @@ class TownInterview(Interview):
 
     def reset(self, world: World, groups: Groups) -> None:
         super().reset(world, groups)
-        self.names = names_of(world.population, np.arange(len(world.population)))
+        self.names = self._named()
         for fact in self.grapevine.facts:
             rows = self.claims.get(fact.name, np.zeros((0, 3), np.int64))
             self.claims[fact.name] = np.concatenate([rows, np.zeros((world.groups - len(rows), 3), np.int64)])
@@ -72,6 +72,13 @@ class TownInterview(Interview):
         self.did = {pair: doers for pair, doers in self.did.items() if pair[0] not in inside}
         self.partner = {who: whom for who, whom in self.partner.items() if who not in inside}
         self._own = {}
+
+    def admit(self, agents: AgentIds) -> None:
+        super().admit(agents)
+        self.names = self._named()
+
+    def _named(self) -> list[str]:
+        return names_of(self.world.population, np.arange(len(self.world.population)))
 
     def notice(self, events: Sequence[News]) -> None:
         """With whom one has talked."""
@@ -124,8 +131,7 @@ class TownInterview(Interview):
 
     def _life(self, agent: int) -> dict[str, str]:
         """What questions on one's own life are put together from, by name."""
-        place = self._place(agent)
-        life, names = dict(self.portraits[place]), self.names
+        life, names = dict(self._portrait(agent)), self.names
         alone, plans, several = self._known(agent)
         for key, (activity, whom) in zip(("seen", "also_seen"), alone, strict=False):
             life |= {key: names[whom].split()[0], f"{key}_doing": activity}
@@ -143,9 +149,9 @@ class TownInterview(Interview):
             life["partner"] = names[self.partner[agent]].split()[0]
         return life
 
-    def _place(self, agent: int) -> int:
-        """Which of its town's residents an agent is."""
-        return agent % len(self.portraits)
+    def _portrait(self, agent: int) -> Mapping[str, str]:
+        """What is true of an agent from the start; nothing of one who came later."""
+        return self.portraits[agent % len(self.portraits)] if agent < len(self.portraits) * self.world.groups else {}
 
     @action("Answer the question.", text=Text(longest=LONGEST, doc="the answer"))
     def answer(self, turn: Turn, seen: Observations, table: ActionTable) -> Outcome:
@@ -183,6 +189,7 @@ class TownInterview(Interview):
         super().load(state, groups)
         if not state:
             return
+        self.names = self._named()
         self.met = {pair: rooms for pair, rooms in self.met.items() if not self._in(pair[0], groups)}
         for who, whom, room in np.asarray(state["met"]).tolist():
             self.met.setdefault((who, whom), []).append(room)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import sqlite3
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -15,12 +14,11 @@ from typing import Any, Literal, Protocol
 
 from sociarium.kernel.errors import RecordError, ReplayMismatch
 from sociarium.kernel.records import TickRecord
-from sociarium.record import parts, schema, snapshots
+from sociarium.record import folders, parts, snapshots
 from sociarium.record.compare import explain
-from sociarium.record.connection import DATABASE, connect_reader, connect_writer, database, reading
+from sociarium.record.connection import connect_reader, connect_writer, reading
 from sociarium.record.digest import hash_items, to_json
-from sociarium.record.files import sync_folder
-from sociarium.record.journal import RunJournal, note_lost
+from sociarium.record.journal import RunJournal
 from sociarium.record.lock import RunLock
 from sociarium.record.ticks import (
     GENESIS,
@@ -35,7 +33,7 @@ from sociarium.record.ticks import (
     write_tick,
 )
 from sociarium.record.tree import Survey, survey
-from sociarium.record.whole import seal_file, unseal_file
+from sociarium.record.whole import seal_file
 from sociarium.record.writer import Work, Writer
 
 Mode = Literal["resume", "replay", "read"]
@@ -72,7 +70,7 @@ class RunRecord:
         try:
             if mode == "resume":
                 self._writer = Writer(folder, connect)
-                self._writer.wait(partial(_begin_session, folder))
+                self._writer.wait(partial(folders.begin_session, folder))
             with reading(folder):
                 self._load()
         except BaseException:
@@ -113,10 +111,10 @@ class RunRecord:
         for name, value in cadence.items():
             if value < 1:
                 raise RecordError(f"The cadence {name} of a run is {value}; it must be at least 1.")
-        lock = _prepare(folder)
+        lock = folders.prepare(folder)
         try:
             facts = {"manifest": to_json(dict(manifest)), "cadence": to_json(cadence), "status": "running"}
-            _install(folder, facts)
+            folders.install(folder, facts)
             return cls(folder, "resume", lock)
         except BaseException:
             lock.release()
@@ -196,7 +194,7 @@ class RunRecord:
         if self._writer is None:
             raise RecordError(f"The run in {self.folder} is opened to {self.mode}: nothing can be set. Resume it to write.")
         text = value if isinstance(value, str) else to_json(value)
-        self._writer.wait(lambda connection: _put(connection, key, text))
+        self._writer.wait(lambda connection: folders.put(connection, key, text))
 
     def edit(self, work: Work) -> None:
         """One transaction of the record's own tools (branching). Open the run again afterwards."""
@@ -246,7 +244,7 @@ class RunRecord:
             waiting, self._waiting = self._waiting, []
             writer.wait(self._writing(waiting))
             if self.get("status") == "running":
-                writer.wait(lambda connection: _put(connection, "status", "paused"))
+                writer.wait(lambda connection: folders.put(connection, "status", "paused"))
 
     def _snapshot_due(self) -> bool:
         """Whether a snapshot is wanted now, where they are rarer than ticks: ticks of large worlds do not wait for company then."""
@@ -343,56 +341,3 @@ _LOOSE = "SELECT kind, sum(count) FROM batches WHERE part IS NULL GROUP BY kind"
 
 def _roll_kind(folder: Path, kind: str, connection: sqlite3.Connection) -> None:
     parts.roll(folder, connection, kind)
-
-
-def _put(connection: sqlite3.Connection, key: str, value: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?,?,?)", (key, value, schema.seal(key, value)))
-
-
-def _prepare(folder: Path) -> RunLock:
-    try:
-        for place in (folder, folder / parts.FOLDER, folder / snapshots.FOLDER):
-            place.mkdir(parents=True, exist_ok=True)
-        sync_folder(folder.parent)
-    except OSError as error:
-        raise RecordError(f"The run folder {folder} cannot be made: {error.strerror}. Give a folder you can write to.") from error
-    return RunLock(folder)
-
-
-def _install(folder: Path, facts: Mapping[str, str]) -> None:
-    path = database(folder)
-    connection = connect_writer(folder)
-    try:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise RecordError(f"{path} exists: this folder holds a run already. Resume it, or give another folder.")
-        connection.execute("BEGIN IMMEDIATE")
-        schema.install(connection)
-        for key, value in facts.items():
-            _put(connection, key, value)
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise RecordError(f"A run cannot be made in {folder}: SQLite says {error}. Give an empty folder on a local disk.") from error
-    finally:
-        connection.close()
-    sync_folder(folder)
-
-
-def _begin_session(folder: Path, connection: sqlite3.Connection) -> None:
-    unseal_file(folder)
-    note_lost(connection)
-    if (row := connection.execute("SELECT value FROM meta WHERE key = 'status'").fetchone()) and row[0] == "paused":
-        _put(connection, "status", "running")
-    snapshots.sweep(folder, connection)
-
-
-def delete(folder: Path) -> None:
-    """Remove a run. Refused while it is written, and where the folder is no run."""
-    connect_reader(folder).close()
-    lock = RunLock(folder)
-    try:
-        for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "run.seal"):
-            (folder / name).unlink(missing_ok=True)
-        for place in (parts.FOLDER, snapshots.FOLDER):
-            shutil.rmtree(folder / place, ignore_errors=True)
-    finally:
-        lock.release()

@@ -130,6 +130,29 @@ def test_a_resumed_run_is_summed_up_whole(cli: Cli, run: Path) -> None:
         assert resumed["summary"]["models"][name] == whole["summary"]["models"][name]
 
 
+def test_a_pause_says_which_limit_to_raise_and_a_raised_one_is_remembered(cli: Cli) -> None:
+    model = ("--model", "scripted:schema?price=1000000", "--quiet")
+    said = cli("run", "pond", *model, "--out", "cut", "--max-dollars", 80)
+    assert said.code == 5
+    assert "sociarium resume cut --max-dollars MORE" in said.out
+    assert "the budget of $80.00 is spent: $" in said.err
+    assert "sociarium resume cut --max-calls MORE" in cli("resume", "cut", "--max-dollars", 1e6, "--max-calls", 7, "--quiet").out
+    assert "7 calls" in cli("resume", "cut", "--quiet").err
+    last = cli("resume", "cut", "--max-calls", 100, "--quiet")
+    assert last.code == 0, "the raised limit of money holds, though it was not given again"
+    assert "model: 12 calls" in last.out
+    assert "replies of before were not asked again" in last.out
+
+
+def test_the_questions_of_a_forecast_count_as_spent(cli: Cli) -> None:
+    said = cli("run", "pond", "--model", "scripted:schema", "--out", "whole", "--forecast", "--max-calls", 12, "--quiet")
+    assert said.code == 5
+    assert "12 used" in said.err
+    assert cli("show", "whole", "--sql", "select count(*) as n from calls", "--json").data == [{"n": 11}]
+    assert cli("run", "pond", "--model", "scripted:schema", "--out", "none", "--forecast", "--max-calls", 0).code == 5
+    assert cli("resume", "whole", "--max-calls", 13, "--quiet").code == 0
+
+
 def test_branch_pays_only_for_what_is_new(cli: Cli, run: Path) -> None:
     data = cli("branch", run, "--at", 2, "--set", "stock=50", "--out", "other", "--json").data
     assert data["models"]["calls"] == 0, "the questions are the same, so the replies are inherited"
@@ -154,9 +177,10 @@ def test_replicate_tells_each_verdict_and_fails_where_a_claim_fails(cli: Cli) ->
 
 
 def test_forecast_counts_calls_before_they_are_made(cli: Cli) -> None:
-    data = cli("forecast", "pond", "--model", "scripted:schema?price=1000000", "--json").data
+    data = cli("forecast", "pond", "--model", "scripted:schema?price=3", "--json").data
     assert data["totals"]["calls"] == {"mean": 12.0, "low": 12.0, "high": 12.0}
-    assert data["totals"]["money"]["mean"] > 0
+    tokens = data["totals"]["prompt_tokens"]["mean"]
+    assert data["totals"]["money"]["mean"] == pytest.approx(3 * tokens), "three dollars a million are three millionths a token"
     assert "calls" in cli("forecast", "pond", "--model", "scripted:schema").out
 
 

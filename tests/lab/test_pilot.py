@@ -8,10 +8,15 @@ import json
 import numpy as np
 import pytest
 
+from sociarium.kernel.errors import BudgetSpent, ModelError
 from sociarium.lab import running
-from sociarium.lab.pilot import Pilot, forecast_of, pilot_of
+from sociarium.lab.pilot import Pilot, forecast_of, pilot_of, priced
 from sociarium.lab.running import Options
+from sociarium.models.backend import CallFailed
+from sociarium.models.backends.scripted import ScriptedBackend, open_scripted
+from sociarium.models.budget import BudgetLimits
 from sociarium.models.forecast import Forecast, Interval
+from sociarium.models.retry import RetryPolicy
 from sociarium.record.run import RunRecord
 from sociarium.scenarios import catalogue
 
@@ -68,6 +73,33 @@ def test_a_run_says_how_far_its_forecast_was_off(tmp_path):
     with RunRecord.open(tmp_path / "run", mode="read") as record:
         assert Forecast.from_plain(record.manifest["forecast"]).totals["calls"] == made.totals["calls"]
         assert json.loads(record.get("summary"))["forecast"]["calls"]["actual"] == told["calls"]["actual"]
+
+
+async def test_a_forecast_asks_through_the_service_within_its_limits():
+    """A model that is short of capacity is asked again, one that hangs is given up, and what was spent is told."""
+    scenario = scenario_of("donor-game")
+    pilot = await pilot_of(scenario, 7, runs=2)
+    none, asked = RetryPolicy(attempts=3, first_wait=0.0), []
+    script = open_scripted("scripted:schema").script
+
+    def busy(request, draw):
+        asked.append(1)
+        if len(asked) % 3:
+            raise CallFailed("unavailable", "short of capacity", retryable=True)
+        return script(request, draw)
+
+    options = Options(backends={"scripted:schema": ScriptedBackend(busy)}, retry=none)
+    costs = await priced(pilot, scenario, 7, options)
+    assert set(costs) == set(pilot.costs)
+    assert options.spent.calls == len(asked) == 3 * len(costs)
+    assert options.spent.tokens > 0
+    hangs = Options(backends={"scripted:schema": ScriptedBackend(busy, delay=lambda request, draw: 600.0)}, retry=none, timeout=0.005)
+    with pytest.raises(ModelError, match="read_timeout"):
+        await priced(pilot, scenario, 7, hangs)
+    assert hangs.spent.calls == 3
+    limited = Options(backends=options.backends, retry=none, budget=BudgetLimits(calls=1))
+    with pytest.raises(BudgetSpent):
+        await priced(pilot, scenario, 7, limited)
 
 
 def test_a_forecast_of_the_same_script_is_borne_out():

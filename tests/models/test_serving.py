@@ -8,7 +8,7 @@ import pytest
 from sociarium.kernel.errors import UsageError
 from sociarium.models.backend import CallFailed
 from sociarium.models.backends.embed import HashingEmbedder
-from sociarium.models.request import BackendFacts, Reply, Usage
+from sociarium.models.request import BackendFacts, Reply, Sampling, Usage
 from sociarium.models.serving import serve
 
 
@@ -88,9 +88,39 @@ async def test_a_failed_call_is_a_status_and_never_a_text(kind, status):
     assert "choices" not in answer
 
 
+async def test_what_clients_send_without_meaning_anything_by_it_is_understood():
+    """Words as a list of parts (AgentScope sends all so), nothing in the place of a number, a JSON object of any form."""
+    backend = Keeper(Reply(text="{}"))
+    body = {
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "go "}, {"type": "text", "text": "on"}]}],
+        "n": None, "temperature": None, "top_p": None, "stop": None, "tools": [], "response_format": {"type": "json_object"},
+    }  # fmt: skip
+    status, answer, _ = await post(backend, "/chat/completions", body)
+    assert status == 200, answer
+    request, _ = backend.asked[0]
+    assert [block.text for block in request.blocks] == ["go on"]
+    assert (request.schema, request.sampling) == ({"type": "object"}, Sampling(1.0, 1.0, 256))
+
+
+WORDS = [{"role": "user", "content": "x"}]
+
+
 @pytest.mark.parametrize(
     "body",
-    [{}, {"messages": "x"}, {"messages": [{"role": "user"}]}, {"messages": [{"role": "user", "content": "x"}], "top_p": "hot"}, []],
+    [
+        {},
+        {"messages": "x"},
+        {"messages": [{"role": "user"}]},
+        {"messages": [{"role": "user", "content": []}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+        {"messages": [{"role": "user", "content": ["x"]}]},
+        *({"messages": WORDS, "top_p": wrong} for wrong in ("hot", 0, 1.1, -1)),
+        *({"messages": WORDS, "temperature": wrong} for wrong in (-0.1, "1e999", [])),
+        *({"messages": WORDS, "max_tokens": wrong} for wrong in (-4, 1 << 30, "many")),
+        *({"messages": WORDS, "stop": wrong} for wrong in ([1], 7, {"a": 1})),
+        {"messages": WORDS, "n": 2},
+        [],
+    ],
 )
 async def test_a_wrong_body_is_refused_and_asks_nothing(body):
     backend = Keeper(Reply())

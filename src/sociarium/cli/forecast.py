@@ -13,6 +13,7 @@ from sociarium.cli.forecasts import piloted, show
 from sociarium.cli.run import Settings, configured
 from sociarium.lab.documents import finite
 from sociarium.lab.pilot import forecast_of
+from sociarium.lab.running import Options
 
 
 def forecast(
@@ -24,11 +25,12 @@ def forecast(
     seed: int = 1,
     runs: Annotated[int, Parameter(help="pilot runs on the scripted model")] = 5,
     ask: Annotated[bool, Parameter(help="ask the real model one question of each kind, for its tokens, price and speed")] = True,
+    call_timeout: Annotated[float, Parameter(help="seconds after which a call is given up and tried again")] = 120.0,
     json: Annotated[bool, Parameter(negative=(), help="machine-readable output")] = False,
 ) -> int:
     """Calls, tokens, money and time of one run, each with a 95 % interval."""
     scenario = configured(slug, settings, config, model)
-    pilot, costs = asyncio.run(piloted(scenario, seed, runs, ask))
+    pilot, costs = asyncio.run(piloted(scenario, seed, runs, Options(timeout=call_timeout) if ask else None))
     found = forecast_of(pilot, costs)
     if json:
         totals = {name: {"mean": one.mean, "low": one.low, "high": one.high} for name, one in found.totals.items()}

@@ -17,16 +17,16 @@ UNITS = {
 }
 
 
-async def made(scenario: Scenario, seed: int, runs: int = 5, ask: bool = True) -> Forecast:
-    """Of one run, from pilots on the scripted model and one question of each kind to the real one."""
-    return forecast_of(*await piloted(scenario, seed, runs, ask))
+async def made(scenario: Scenario, seed: int, options: Options, runs: int = 5) -> Forecast:
+    """Of one run, from pilots on the scripted model and one question of each kind to the real one, within the limits of ``options``."""
+    return forecast_of(*await piloted(scenario, seed, runs, options))
 
 
-async def piloted(scenario: Scenario, seed: int, runs: int, ask: bool) -> tuple[Pilot, dict[str, Cost] | None]:
+async def piloted(scenario: Scenario, seed: int, runs: int, options: Options | None) -> tuple[Pilot, dict[str, Cost] | None]:
+    """``options``: how the real model is asked; None leaves it alone."""
     pilot = await pilot_of(scenario, seed, runs=runs)
-    if not ask:
+    if options is None:
         return pilot, None
-    options = Options()
     try:
         return pilot, await priced(pilot, scenario, seed, options)
     finally:

@@ -43,8 +43,14 @@ def pull(name: str) -> int:
     return 0
 
 
-def serve_model(model: str, *, host: str = "127.0.0.1", port: int = 8765, delay: float = 0.0) -> int:
-    """Serve a model over HTTP in the OpenAI shape, for tests and other programs, on this machine only. ``delay`` in seconds."""
+def serve_model(
+    model: str,
+    *,
+    host: Annotated[str, Parameter(help="a loopback address: there is no key and no encryption")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="0: any that is free")] = 8765,
+    delay: Annotated[float, Parameter(help="seconds that are waited before each reply")] = 0.0,
+) -> int:
+    """Serve a model over HTTP in the OpenAI shape, for tests and other programs, on this machine only."""
     asyncio.run(_served(model, host, port, delay))
     return 0
 

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from sociarium.cli import forecasts, watch
 from sociarium.cli.console import complain, emit_json, say
 from sociarium.kernel.errors import BudgetSpent, Interrupted, ModelError, SociariumError, UsageError
+from sociarium.kernel.protocols import Lease
 from sociarium.lab import running
 from sociarium.lab.documents import finite
 from sociarium.lab.running import Finished, Options
@@ -23,6 +24,7 @@ from sociarium.models.forecast import Forecast
 from sociarium.record.run import RunRecord
 from sociarium.scenarios import catalogue
 
+FLAGS = {"calls": "--max-calls", "tokens": "--max-tokens", "money": "--max-dollars"}  # what is raised; time is counted anew
 Settings = Annotated[list[str], Parameter(name="--set", negative=(), help="a parameter, as name=value; may be repeated")]
 
 
@@ -38,7 +40,9 @@ class Shown:
 class ShownBefore(Shown):
     """And what is said before."""
 
-    forecast: Annotated[bool, Parameter(negative=(), help="say before what it will cost, and after how far that was off")] = False
+    forecast: Annotated[
+        bool, Parameter(negative=(), help="say before what it will cost, and after how far that was off; its questions count as spent")
+    ] = False
 
 
 Output = Annotated[Shown | None, Parameter(name="*")]
@@ -66,10 +70,11 @@ def run(
     folders = [folder] if replicates == 1 else [folder / f"seed-{number}" for number in seeds]
     limits = (budget or watch.CallFlags()).limits()
     watcher = watch.Watcher(scenario, quiet=shown.json or shown.quiet, several=replicates > 1, calls=budget)
-    made = asyncio.run(forecasts.made(scenario, seed)) if shown.forecast else None
+    asking = watcher.options(seed, limits, {})
+    made = asyncio.run(forecasts.made(scenario, seed, asking)) if shown.forecast else None
     if made is not None and not (shown.json or shown.quiet):
         forecasts.show(scenario, made)
-    finished = _watched(lambda: _all(scenario, seeds, folders, watcher, limits, made), watcher, folders)
+    finished = _watched(lambda: _all(scenario, seeds, folders, watcher, limits, made, asking.spent), watcher, folders)
     if shown.json:
         emit_json(finite({"scenario": slug, "runs": [_plain(f) for f in finished]}))
         return _verdict(finished)
@@ -135,7 +140,13 @@ def fresh(parent: Path, name: str) -> Path:
 
 
 async def _all(
-    scenario: Scenario, seeds: list[int], folders: list[Path], watcher: watch.Watcher, limits: BudgetLimits, made: Forecast | None
+    scenario: Scenario,
+    seeds: list[int],
+    folders: list[Path],
+    watcher: watch.Watcher,
+    limits: BudgetLimits,
+    made: Forecast | None,
+    spent: Lease,
 ) -> list[Finished]:
     """All replicates at the same time, on the same models."""
     shared = Options(budget=limits, limiters={})
@@ -146,6 +157,7 @@ async def _all(
         for seed, folder in zip(seeds, folders, strict=True):
             options = watcher.options(seed, limits, shared.backends)
             options.forecast, options.limiters = made, shared.limiters
+            options.spent, spent = spent, Lease()  # of the first: it was asked once
             runs.append(running.start(scenario, seed, folder, options))
         return await together(runs)
     finally:
@@ -189,9 +201,10 @@ def _watched(go: Callable[[], Awaitable[list[Finished]]], watcher: watch.Watcher
         with watcher:
             return asyncio.run(_awaited(go))
     except (Interrupted, BudgetSpent, KeyboardInterrupt) as stopped:
+        more = f" {FLAGS[stopped.limit]} MORE" if isinstance(stopped, BudgetSpent) and stopped.limit in FLAGS else ""
         for folder in folders:
             if (folder / "run.sqlite").exists():
-                say(f"paused; go on with: sociarium resume {shlex.quote(str(folder))}", style="yellow")
+                say(f"paused; go on with: sociarium resume {shlex.quote(str(folder))}{more}", style="yellow")
         raise stopped if isinstance(stopped, SociariumError) else Interrupted("stopped") from None
 
 

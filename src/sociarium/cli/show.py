@@ -106,7 +106,9 @@ def _overview(run: Path, held: dict[str, Any]) -> None:
         if summary.get("invalid"):
             say(f"INVALID {summary['invalid']}", style="bold red")
         if used := summary["models"]:
-            say(f"calls   {used['calls']:,}; {used['prompt_tokens']:,} prompt tokens, {used['completion_tokens']:,} generated")
+            reused = used["cached_tokens"] / used["prompt_tokens"] if used["prompt_tokens"] else 0.0
+            told = f"{used['prompt_tokens']:,} prompt tokens ({reused:.0%} of them reused), {used['completion_tokens']:,} generated"
+            say(f"calls   {used['calls']:,}; {told}; cost ${used['money_microdollars'] / 1e6:.4f}")
         for reason, count in list(summary.get("reasons", {}).items())[:3]:
             say(f"why     {count:,} times: {reason}", style="yellow")
     elif held["status"] != "finished":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,20 +25,22 @@ from sociarium.lab.statistics import mean_interval
 from sociarium.models.backend import Backend
 from sociarium.models.budget import BudgetLimits
 
-COUNTED = ("calls", "cached", "shared", "prompt_tokens", "cached_tokens", "completion_tokens", "money_microdollars")
+COUNTED = ("calls", "replayed", "cached", "shared", "prompt_tokens", "cached_tokens", "completion_tokens", "money_microdollars")
 FEW_ROWS = 12  # events of one batch that are shown one by one
 
 
 @dataclass
 class BudgetFlags:
-    """Budgets: none is ever exceeded; a run that meets one pauses and can be resumed with a larger one."""
+    """Budgets: none is ever exceeded; a run that meets one pauses and can be resumed with a larger one. Each run has its own."""
 
-    max_calls: Annotated[int | None, Parameter(help="model calls at the most")] = None
-    max_tokens: Annotated[int | None, Parameter(help="tokens at the most, read and generated")] = None
-    max_dollars: Annotated[float | None, Parameter(help="US dollars at the most")] = None
+    max_calls: Annotated[int | None, Parameter(help="model calls of one run at the most")] = None
+    max_tokens: Annotated[int | None, Parameter(help="tokens of one run at the most, read and generated")] = None
+    max_dollars: Annotated[float | None, Parameter(help="US dollars of one run at the most")] = None
     max_minutes: Annotated[float | None, Parameter(help="minutes at the most: stops a run, never changes it")] = None
 
     def limits(self) -> BudgetLimits:
+        if self.max_dollars is not None and not math.isfinite(self.max_dollars):
+            raise UsageError(f"--max-dollars is {self.max_dollars:g}; it must be a number of dollars (none: no limit)")
         money = None if self.max_dollars is None else round(self.max_dollars * 1_000_000)
         seconds = None if self.max_minutes is None else self.max_minutes * 60
         return BudgetLimits(calls=self.max_calls, tokens=self.max_tokens, money=money, seconds=seconds)
@@ -48,11 +51,13 @@ class CallFlags(BudgetFlags):
     """Budgets, and how models are called: what a reply is does not change with it, but a call that is given up has none."""
 
     call_timeout: Annotated[float, Parameter(help="seconds after which a call is given up and tried again")] = 120.0
-    at_once: Annotated[int | None, Parameter(help="calls in flight to one model at the most (none: what it can take)")] = None
+    at_once: Annotated[int | None, Parameter(help="calls in flight to one model at the most, over all runs (none: what it can take)")] = (
+        None
+    )
 
     def limits(self) -> BudgetLimits:
-        if not self.call_timeout > 0:
-            raise UsageError(f"--call-timeout is {self.call_timeout:g}; a call needs more than 0 seconds")
+        if not 0 < self.call_timeout < math.inf:
+            raise UsageError(f"--call-timeout is {self.call_timeout:g}; a call needs a number of seconds above 0")
         if self.at_once is not None and self.at_once < 1:
             raise UsageError(f"--at-once is {self.at_once}; it must be at least 1")
         return super().limits()
@@ -214,7 +219,8 @@ def cost_lines(finished: list[Finished]) -> list[str]:
     inexact = sorted({name for one in used for name in one.get("inexact", [])})
     reused = total["cached_tokens"] / total["prompt_tokens"] if total["prompt_tokens"] else 0.0
     return [
-        f"model: {total['calls']:,} calls ({total['shared']:,} more shared, {total['cached']:,} more from the record)",
+        f"model: {total['calls']:,} calls ({total['shared']:,} more shared, {total['cached']:,} more from the record)"
+        + (f"; {total['replayed']:,} replies of before were not asked again" if total["replayed"] else ""),
         f"tokens: {total['prompt_tokens']:,} read ({reused:.0%} of them reused), {total['completion_tokens']:,} generated; "
         f"cost ${total['money_microdollars'] / 1e6:.4f}",
         *([f"not exact: {', '.join(inexact)}; the same run anew may get other replies, its replay gets these"] if inexact else []),

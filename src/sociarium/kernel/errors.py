@@ -28,9 +28,13 @@ class ModelError(SociariumError):
 
 
 class BudgetSpent(SociariumError):
-    """A budget has ended: a clean, resumable stop."""
+    """A budget has ended: a clean, resumable stop. ``limit`` is its name (calls, tokens, money, seconds), empty where it has none."""
 
     exit_code = 5
+
+    def __init__(self, message: str, limit: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class ReplayMismatch(RecordError):

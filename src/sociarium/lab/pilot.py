@@ -12,20 +12,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from sociarium.kernel.errors import SociariumError, UsageError
-from sociarium.kernel.protocols import Address, NoJournal, Usage
+from sociarium.kernel.errors import ModelError, UsageError
+from sociarium.kernel.outcomes import Status
+from sociarium.kernel.protocols import Address, Lease, NoJournal, Usage
 from sociarium.lab.running import Options, opened
 from sociarium.lab.scenario import Scenario
-from sociarium.models.backend import Backend, CallFailed
+from sociarium.models.backend import Backend
 from sociarium.models.backends.scripted import open_scripted
 from sociarium.models.forecast import Forecast, Interval, student
 from sociarium.models.prices import UNKNOWN
-from sociarium.models.request import Prices, Reply, Request, draw
+from sociarium.models.request import Prices, Reply, Request
 from sociarium.models.service import ModelService
 
 QUANTITIES = ("calls", "prompt_tokens", "completion_tokens", "money", "seconds")
@@ -114,32 +114,42 @@ def _mean(usages: Sequence[Usage]) -> Cost:
 
 
 async def priced(pilot: Pilot, scenario: Scenario, seed: int, options: Options) -> dict[str, Cost]:
-    """Ask the real model one question of each kind: tokens, money and seconds. These calls are paid for.
+    """Ask the real model one question of each kind: tokens, money and seconds. These calls are paid for: they go through a service, with
+    its time limit, retries and the budget of ``options``, and what they spent is kept in ``options.spent``, which a run counts as spent.
 
     The question is the first of its kind, and prompts grow: so its tokens say how many the real model makes of what the script
     counted, and the usual prompt of the kind is taken from the pilots by that measure.
     """
     backends = await opened(scenario, options)
+    service = ModelService(
+        backends, journal=NoJournal(), seed=seed, budget=options.budget, timeout=options.timeout, retry=options.retry, concurrency=1
+    )
     costs: dict[str, Cost] = {}
-    for number, (label, (request, route, scripted)) in enumerate(pilot.examples.items()):
-        began = perf_counter()
-        try:
-            reply = await backends[route].complete(request, draw(seed, Address(0, "forecast", 0, 0, "operator", label, number)))
-        except CallFailed as failed:
-            raise SociariumError(f"the model did not answer the forecast's question {label!r}: {failed}") from None
-        used = reply.usage
-        usual = pilot.costs[label].prompt_tokens / scripted.prompt_tokens if scripted.prompt_tokens else 1.0
-        money = float(used.money) or _price(used, backends[route].facts.prices)
-        costs[label] = Cost(usual * used.prompt_tokens, used.completion_tokens, usual * money, perf_counter() - began)
+    try:
+        for number, (label, (request, route, scripted)) in enumerate(pilot.examples.items()):
+            reply = await service.ask(request, Address(0, "forecast", 0, 0, "operator", label, number), route=route)
+            if reply.status in (Status.FAILED, Status.TIMED_OUT):
+                raise ModelError(f"the model did not answer the forecast's question {label!r}: {reply.error}")
+            used, calls = reply.usage, max(1, reply.usage.calls)  # a bad reply was followed by a repair request
+            usual = pilot.costs[label].prompt_tokens / scripted.prompt_tokens if scripted.prompt_tokens else 1.0
+            money = _price(used, backends[route].facts.prices)
+            each = (usual * used.prompt_tokens, used.completion_tokens, usual * money, used.seconds)
+            costs[label] = Cost(*(one / calls for one in each))
+    finally:
+        await service.stop(0.0)
+        spent = service.budget.used
+        options.spent = Lease(spent.calls, spent.tokens, spent.money)
     return costs
 
 
 def _price(used: Usage, prices: Prices) -> float:
-    """Millionths of a US dollar, not rounded; nan where the prices are not known."""
+    """Millionths of a US dollar, not rounded; nan where the prices are not known. A backend that knows more than its prices (what
+    writing a cache costs) is believed."""
     if prices.dated == UNKNOWN:
-        return math.nan
+        return float(used.money) or math.nan
     fresh = used.prompt_tokens - used.cached_tokens
-    return (fresh * prices.prompt + used.cached_tokens * prices.cached + used.completion_tokens * prices.completion) / 1e6
+    price = fresh * prices.prompt + used.cached_tokens * (prices.cached or prices.prompt) + used.completion_tokens * prices.completion
+    return price / 1e6 if used.money <= price / 1e6 + used.calls else float(used.money)
 
 
 def forecast_of(pilot: Pilot, costs: Mapping[str, Cost] | None = None, *, confidence: float = 0.95) -> Forecast:

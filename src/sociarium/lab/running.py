@@ -14,7 +14,7 @@ import numpy as np
 
 from sociarium.kernel.errors import Interrupted, RecordError, ReplayMismatch, SociariumError, UsageError
 from sociarium.kernel.ledger import Reported
-from sociarium.kernel.protocols import Journal, NoJournal
+from sociarium.kernel.protocols import Journal, Lease, NoJournal
 from sociarium.kernel.records import TickRecord
 from sociarium.kernel.simulation import Intervention, Simulation, State
 from sociarium.lab.scenario import Scenario
@@ -54,6 +54,7 @@ class Options:
     on_built: Sequence[Callable[[Scenario, Simulation], None]] = ()
     handle_signals: bool = False
     interventions: Sequence[Intervention] = ()
+    spent: Lease = field(default_factory=Lease)  # for this run before it, by a forecast: counts against its budget
     forecast: Forecast | None = None  # of this run, made before it: kept in its manifest, and beside the truth in its summary
 
     async def close(self) -> None:
@@ -98,6 +99,8 @@ async def start(scenario: Scenario, seed: int, folder: Path, options: Options | 
         manifest["forecast"] = options.forecast.plain()
     cadence = options.snapshot_every or scenario.cadence()
     record = RunRecord.create(folder, manifest, snapshot_every=cadence, digest_every=scenario.cadence())
+    if options.spent != Lease():
+        await record.journal.lease(options.spent)  # and is never handed back
     return await _carry_on(scenario, seed, record, backends, options, simulation=simulation)
 
 
@@ -111,7 +114,7 @@ async def resume(folder: Path, find: Lookup, options: Options | None = None) -> 
         backends = await opened(scenario, options)
         for route, backend in backends.items():
             _same_model(record.manifest, route, backend)
-        limits = _limits(record.manifest, options.budget)
+        limits = _limits(record, options.budget)
         options = replace(options, interventions=_planned(record.manifest), budget=limits)
         begin = await _shared_past(record, seed, find, options)
         return await _carry_on(scenario, seed, record, backends, options, begin=begin)
@@ -251,9 +254,12 @@ def _planned(manifest: Mapping[str, Any]) -> list[Intervention]:
     return [Intervention(**plain) for plain in manifest.get("interventions", [])]
 
 
-def _limits(manifest: Mapping[str, Any], given: BudgetLimits) -> BudgetLimits:
-    """A limit that is not given anew stays as the run began: raising one lifts no other."""
-    return BudgetLimits(**{**manifest.get("budget", {}), **{name: limit for name, limit in asdict(given).items() if limit is not None}})
+def _limits(record: RunRecord, given: BudgetLimits) -> BudgetLimits:
+    """A limit that is not given anew stays as it was last given: raising one lifts no other, and holds for later sessions too."""
+    kept = json.loads(record.get("budget") or "{}")
+    limits = {**record.manifest.get("budget", {}), **kept, **{name: limit for name, limit in asdict(given).items() if limit is not None}}
+    record.set("budget", json.dumps(limits))
+    return BudgetLimits(**limits)
 
 
 async def _carry_on(

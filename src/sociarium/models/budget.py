@@ -80,15 +80,16 @@ class Budget:
     def __init__(self, limits: BudgetLimits, journal: Journal) -> None:
         self.limits = limits
         self.journal = journal
-        self._top = Cost(*(UNLIMITED if top is None else top for top in (limits.calls, limits.tokens, limits.money)))
+        self._top: Cost = Cost(*(UNLIMITED if top is None else top for top in (limits.calls, limits.tokens, limits.money)))
         self._limited = any(top is not None for top in (limits.calls, limits.tokens, limits.money))
         leased, spent = journal.leased(), journal.spent()
-        self._leased = Cost(leased.calls, leased.tokens, leased.money)  # durably: what the journal shows beyond it is leased with the next
-        self.used = self._leased.at_least(Cost(spent.calls, spent.tokens, spent.money))
-        self.reserved = Cost()
+        # durably: what the journal shows beyond it is leased with the next
+        self._leased: Cost = Cost(leased.calls, leased.tokens, leased.money)
+        self.used: Cost = self._leased.at_least(Cost(spent.calls, spent.tokens, spent.money))
+        self.reserved: Cost = Cost()
         self._leasing = asyncio.Lock()
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._ended = ""
+        self._ended = self._met = ""
         self._deadline: float | None = None
 
     @property
@@ -115,7 +116,8 @@ class Budget:
             if total.within(self._top):
                 break
             if self.reserved == Cost():
-                self.end(self._over(total))
+                reason, limit = self._over(total)
+                self.end(reason, limit)
                 continue
             await self._settled()
         self.reserved += cost
@@ -141,15 +143,16 @@ class Budget:
 
     def spent(self) -> BudgetSpent:
         """The error that says why no call is started any more."""
-        return BudgetSpent(f"{self._ended}. Nothing is lost: raise the limit and resume the run.")
+        return BudgetSpent(f"{self._ended}. Nothing is lost: raise the limit and resume the run.", self._met)
 
     def end_of_time(self) -> None:
         """The deadline has come."""
-        self.end(f"the time budget of {self.limits.seconds or 0.0:g} s has passed")
+        self.end(f"the time budget of {self.limits.seconds or 0.0:g} s has passed", "seconds")
 
-    def end(self, reason: str) -> None:
-        """Start no more calls. The first reason stays."""
-        self._ended = self._ended or reason
+    def end(self, reason: str, limit: str = "") -> None:
+        """Start no more calls. The first reason stays; ``limit`` is the name of what was met."""
+        if not self._ended:
+            self._ended, self._met = reason, limit
         while self._waiting:
             self._wake()
 
@@ -217,15 +220,19 @@ class Budget:
                 waiter.set_result(None)
                 return
 
-    def _over(self, total: Cost) -> str:
+    def _over(self, total: Cost) -> tuple[str, str]:
+        """What is met, in words, and its name."""
         for name, top, wanted, used in (
             ("calls", self._top.calls, total.calls, self.used.calls),
             ("tokens", self._top.tokens, total.tokens, self.used.tokens),
-            ("money (millionths of a US dollar)", self._top.money, total.money, self.used.money),
+            ("money", self._top.money, total.money, self.used.money),
         ):
+            if wanted > top and name == "money":
+                told = f"the budget of {_dollars(top)} is spent: {_dollars(used)} used, the next call may need {_dollars(wanted - used)}"
+                return told, name
             if wanted > top:
-                return f"the budget of {top:,} {name} is spent: {used:,} used, the next call may need {wanted - used:,}"
-        return "the budget is spent"
+                return f"the budget of {top:,} {name} is spent: {used:,} used, the next call may need {wanted - used:,}", name
+        return "the budget is spent", ""
 
 
 def upper_tokens(request: Request) -> tuple[int, int]:
@@ -257,6 +264,12 @@ def money(usage: Usage, prices: Prices) -> int:
     cached = min(usage.cached_tokens, usage.prompt_tokens)
     amount = (usage.prompt_tokens - cached) * prices.prompt + cached * (prices.cached or prices.prompt)
     return math.ceil((amount + usage.completion_tokens * prices.completion) / 1_000_000)
+
+
+def _dollars(millionths: int) -> str:
+    """To the cent at least, and to the millionth where it says more."""
+    whole, rest = f"{millionths / 1e6:,.6f}".split(".")
+    return f"${whole}.{rest.rstrip('0'):0<2}"
 
 
 def _bytes(blocks: tuple[Block, ...]) -> int:

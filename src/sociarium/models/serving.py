@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import math
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -27,6 +28,7 @@ from sociarium.models.request import Reply, Request, Sampling, facts_digest, req
 BODY_LIMIT = 16 << 20  # bytes
 COUNTED = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "money")
 HEAD = {"id": "sociarium", "created": 0}  # clients want both; neither says anything here
+MOST_TOKENS = 1 << 20  # of one reply: more is a slip
 PIECE = 64  # characters of one event of a stream
 STATUS = {"rate_limited": 429, "unauthorised": 401, "context_too_long": 400, "wrong_shape": 400, "unavailable": 503}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -56,8 +58,10 @@ async def serve(backend: Backend, host: str = "127.0.0.1", port: int = 0, *, del
     """
     if not public and not is_loopback(host):
         raise UsageError(f"{host} can be reached by other machines, and this server asks for no key; use 127.0.0.1, or allow it explicitly")
-    if delay < 0:
-        raise UsageError(f"a delay must be 0 seconds or more, not {delay}")
+    if not 0 <= delay < math.inf:
+        raise UsageError(f"a delay must be 0 seconds or more, not {delay:g}")
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"a port is a number from 0 (any that is free) to 65535, not {port}")
     desk = Desk(backend, delay)
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[errors_as_json])
     app.router.add_get("/v1/models", desk.models)
@@ -104,7 +108,7 @@ class Desk:
 
     async def chat(self, call: web.Request) -> web.StreamResponse:
         body = await body_of(call)
-        if body.get("n", 1) != 1 or body.get("tools"):
+        if body.get("n") not in (None, 1) or body.get("tools"):
             raise CallFailed("wrong_shape", "n and tools are not offered", retryable=False)
         reply = await self.ask(Request(blocks_of(body, "messages"), schema=schema_of(body), sampling=sampling_of(body)), body.get("seed"))
         if body.get("stream"):
@@ -199,11 +203,21 @@ def blocks_of(body: dict[str, Any], name: str) -> Content:
     blocks: list[Block] = []
     for row in cast("list[Any]", rows):
         message = cast("dict[str, Any]", row) if isinstance(row, dict) else {}
-        role, content = message.get("role"), message.get("content")
+        role, content = message.get("role"), text_of(message.get("content"))
         if not isinstance(role, str) or not isinstance(content, str):
             raise CallFailed("wrong_shape", f"{name}: each message needs a role and a content of text", retryable=False)
         blocks.append(Block(content, origin="client", role=role))
     return tuple(blocks)
+
+
+def text_of(content: Any) -> Any:
+    """The text of a message that comes as parts, which some clients always send; what it is else is for the caller to judge."""
+    if not isinstance(content, list):
+        return content
+    parts = [cast("dict[str, Any]", part) if isinstance(part, dict) else {} for part in cast("list[Any]", content)]
+    if not parts or not all(part.get("type") == "text" and isinstance(part.get("text"), str) for part in parts):
+        raise CallFailed("wrong_shape", "of the parts of a message only text is offered", retryable=False)
+    return "".join(part["text"] for part in parts)
 
 
 def texts_of(body: dict[str, Any], name: str) -> tuple[str, ...]:
@@ -217,24 +231,33 @@ def schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
     wanted: Any = body.get("response_format") or {"type": "text"}
     if wanted == {"type": "text"}:
         return None
+    if wanted == {"type": "json_object"}:
+        return {"type": "object"}
     try:
         schema = wanted["json_schema"]["schema"]
     except (KeyError, TypeError) as error:
-        raise CallFailed("wrong_shape", "response_format must be text or json_schema with a schema", retryable=False) from error
+        fault = "response_format must be text, json_object, or json_schema with a schema"
+        raise CallFailed("wrong_shape", fault, retryable=False) from error
     return cast("dict[str, Any]", schema)
 
 
 def sampling_of(body: dict[str, Any]) -> Sampling:
-    stop: Any = body.get("stop") or ()
+    stop: Any = body.get("stop") or []
+    temperature, top_p = (1.0 if body.get(name) is None else body[name] for name in ("temperature", "top_p"))
     try:
-        return Sampling(
-            temperature=float(body.get("temperature", 1.0)),
-            top_p=float(body.get("top_p", 1.0)),
+        made = Sampling(
+            temperature=float(temperature),
+            top_p=float(top_p),
             max_tokens=int(body.get("max_completion_tokens") or body.get("max_tokens") or 256),
-            stop=(stop,) if isinstance(stop, str) else tuple(stop),
+            stop=(stop,) if isinstance(stop, str) else texts_of({"stop": stop}, "stop"),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise CallFailed("wrong_shape", f"a sampling parameter is not a number: {error}", retryable=False) from error
+    if not (0.0 <= made.temperature < math.inf and 0.0 < made.top_p <= 1.0 and 1 <= made.max_tokens <= MOST_TOKENS):
+        raise CallFailed(
+            "wrong_shape", "temperature must be at least 0, top_p above 0 and at most 1, max_tokens at least 1", retryable=False
+        )
+    return made
 
 
 def usage_of(usage: Usage) -> dict[str, Any]:

@@ -100,7 +100,8 @@ def open_scripted(spec: str) -> ScriptedBackend:
     """The backend of ``scripted:NAME?delay=SECONDS&spread=S&seed=N&parallel=N&...``.
 
     ``delay`` is the mean of an exponential distribution (``spread=0``: always the mean), drawn from ``seed`` and the request,
-    so replies come back shuffled, in the same order each time. ``log=FILE`` writes the key of every request that arrives.
+    so replies come back shuffled, in the same order each time. ``price`` and ``price_completion``: US dollars a million tokens.
+    ``log=FILE`` writes the key of every request that arrives.
     """
     name, options = split(spec, spec.removeprefix("scripted:"))
     make = _SCRIPTS.get(name or "schema")
@@ -111,7 +112,8 @@ def open_scripted(spec: str) -> ScriptedBackend:
     spread = options.take("spread", float, 1.0, least=0.0)
     seed = options.peek("seed", int, 0)
     parallel = options.take("parallel", int, 4096, least=1)
-    prices = Prices(options.take("price", float, 0.0, least=0.0), 0.0, options.take("price_completion", float, 0.0, least=0.0))
+    price, completion = (1e6 * options.take(name, float, 0.0, least=0.0) for name in ("price", "price_completion"))
+    prices = Prices(price, 0.0, completion, "given" if price or completion else "")
     log = options.take("log", str, "")
     script = make(options)
     options.take("seed", int, 0)  # of the delays, where the script has no use for it

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sociarium.cli.watch import cost_lines, unanswered
 from sociarium.kernel.errors import BudgetSpent, UsageError
-from sociarium.lab.running import Options, resume, start
-from sociarium.models.backends.scripted import open_scripted
+from sociarium.kernel.protocols import Usage
+from sociarium.lab.running import Options, branch, resume, start
+from sociarium.models.backends.scripted import ScriptedBackend, open_scripted
 from sociarium.models.budget import BudgetLimits
 from sociarium.models.forecast import Forecast, Interval
+from sociarium.models.request import Reply, Request
 from sociarium.scenarios import catalogue
 
 GAME = {"model": "scripted:schema", "generations": 1, "rounds": 2, "agents": 6}
@@ -72,3 +76,46 @@ def test_runs_at_the_same_time_share_the_calls_that_a_model_is_asked_at_once(tmp
     assert isinstance(ended[0], BudgetSpent)
     assert [type(one).__name__ for one in ended[1:]] == ["Finished", "Finished"]
     assert backend.most == 2
+
+
+def test_a_branch_has_limits_of_its_own_and_no_forecast_of_another_run(tmp_path: Path) -> None:
+    made = Forecast(4, 5, 0.9, {"calls": Interval(30.0, 9.0, 90.0)})
+    parent = Options(budget=BudgetLimits(calls=40), forecast=made)
+    asyncio.run(start(game(generations=2), 1, tmp_path / "parent", parent))
+    changed = {"multiplier": 3.0}
+    with pytest.raises(BudgetSpent, match="budget of 2 calls"):
+        asyncio.run(branch(tmp_path / "parent", tmp_path / "other", 2, changed, catalogue.scenario, budget(calls=2)))
+    with pytest.raises(BudgetSpent, match="budget of 2 calls"):
+        asyncio.run(resume(tmp_path / "other", catalogue.scenario))
+    finished = asyncio.run(resume(tmp_path / "other", catalogue.scenario, budget(calls=500)))
+    assert finished.summary.forecast == {}
+
+
+def test_what_a_model_thought_is_counted_over_all_sessions(tmp_path: Path) -> None:
+    script = open_scripted("scripted:schema").script
+
+    def thinking(request: Request, draw: int | None) -> Reply:
+        made = script(request, draw)
+        assert isinstance(made, Reply)
+        return replace(made, usage=Usage(1, 20, 4, 9, reasoning_tokens=5))
+
+    def options(calls: int) -> Options:
+        return Options(budget=BudgetLimits(calls=calls), backends={"scripted:schema": ScriptedBackend(thinking, tag="schema")})
+
+    with pytest.raises(BudgetSpent):
+        asyncio.run(start(game(), 1, tmp_path / "run", options(10)))
+    finished = asyncio.run(resume(tmp_path / "run", catalogue.scenario, options(1_000)))
+    used = finished.summary.models
+    assert used["calls"] > 10
+    assert used["reasoning_tokens"] == 5 * used["calls"]
+    assert f"({5 * used['calls']:,} of them in thought)" in " ".join(cost_lines([finished]))
+    assert "(20% of them reused)" in " ".join(cost_lines([finished]))
+
+
+def test_a_run_in_which_no_question_was_answered_is_no_good_run_though_some_had_nothing_to_ask(tmp_path: Path) -> None:
+    lost = catalogue.scenario("govsim").of(
+        {"model": "faulty:unauthorised=1:scripted:schema", "pace": "brief", "max_rounds": 1, "embedder": "hashing"}
+    )
+    finished = asyncio.run(start(lost, 1, tmp_path / "run"))
+    assert finished.summary.good_share > 0
+    assert "unauthorised" in (unanswered([finished]) or "")

@@ -440,6 +440,8 @@ def test_a_missing_key_is_one_clear_error(monkeypatch):
         "http://0.0.0.0:80/v1#m",
         "http://host:99999/v1#m",
         "http://host/v1#m?api=soap",
+        "http://host/v1/chat/completions#m",
+        "http://a/v1,http://host/v1/messages/#m",
         "http://host/v1#m?colour=red",
         "http://host/v1#m?parallel=0",
         "http://host/v1#m?parallel=many",
@@ -487,7 +489,7 @@ async def test_money_is_counted_from_the_prices(serve):
 async def test_a_budget_of_money_holds(serve):
     server, backend = await serve(lambda request, body: chat(), "&price=2&price_completion=10")
     door = service(backend, budget=BudgetLimits(money=6000))
-    with pytest.raises(BudgetSpent, match="money"):
+    with pytest.raises(BudgetSpent, match=r"the budget of \$0\.006 is spent: \$"):
         await door.ask_all([Request((Block(str(number)),)) for number in range(200)], WHERE)
     assert door.summary()["money_microdollars"] <= 6000
     assert 10 < len(server.seen) < 200
@@ -524,3 +526,10 @@ async def test_a_schema_in_a_prompt_is_written_in_its_own_letters(serve, options
     server, backend = await serve(lambda request, body: said, options)
     await backend.complete(ask(schema={"enum": ["はい", "いいえ"]}), None)
     assert '["はい", "いいえ"]' in json.dumps(server.seen[0][2], ensure_ascii=False).replace('\\"', '"')
+
+
+async def test_what_is_not_there_names_the_address_and_the_model(serve):
+    _, backend = await serve(lambda request, body: (404, {}, "page not found"))
+    with pytest.raises(CallFailed, match=r"/v1/chat/completions is not there, or has no model tiny; most addresses end in /v1") as caught:
+        await backend.complete(ask(), None)
+    assert not caught.value.retryable

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from cyclopts import Parameter
@@ -25,7 +25,9 @@ from sociarium.lab.statistics import mean_interval
 from sociarium.models.backend import Backend
 from sociarium.models.budget import BudgetLimits
 
-COUNTED = ("calls", "replayed", "cached", "shared", "prompt_tokens", "cached_tokens", "completion_tokens", "money_microdollars")
+COUNTED = (
+    "calls", "replayed", "cached", "shared", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "money_microdollars"
+)  # fmt: skip
 FEW_ROWS = 12  # events of one batch that are shown one by one
 
 
@@ -194,12 +196,18 @@ def forecast_lines(finished: list[Finished]) -> list[str]:
 
 
 def unanswered(finished: list[Finished]) -> str | None:
-    """Why no agent-turn of these runs ended well, though a model was asked; None where one did."""
+    """Why no question to a model was answered in these runs, or no agent-turn ended well; None where one was and did."""
     asked = any(one.summary.models.get("calls", 0) for one in finished)
-    if not asked or any(one.summary.good_share > 0 for one in finished):
+    if not asked or any(one.summary.good_share > 0 and not _all_lost(one.summary.models) for one in finished):
         return None
     reasons = _reasons(finished)
     return reasons[0][0] if reasons else "no reason was given"
+
+
+def _all_lost(models: Mapping[str, Any]) -> bool:
+    """Whether every question ended without an answer. Agents that had nothing to ask have good turns all the same."""
+    ends = {status for counts in models.get("outcomes", {}).values() for status in counts}
+    return bool(ends) and ends <= {"failed", "timed_out"}
 
 
 def _reasons(finished: list[Finished]) -> list[tuple[str, int]]:
@@ -221,7 +229,8 @@ def cost_lines(finished: list[Finished]) -> list[str]:
     return [
         f"model: {total['calls']:,} calls ({total['shared']:,} more shared, {total['cached']:,} more from the record)"
         + (f"; {total['replayed']:,} replies of before were not asked again" if total["replayed"] else ""),
-        f"tokens: {total['prompt_tokens']:,} read ({reused:.0%} of them reused), {total['completion_tokens']:,} generated; "
-        f"cost ${total['money_microdollars'] / 1e6:.4f}",
+        f"tokens: {total['prompt_tokens']:,} read ({reused:.0%} of them reused), {total['completion_tokens']:,} generated"
+        + (f" ({total['reasoning_tokens']:,} of them in thought)" if total["reasoning_tokens"] else "")
+        + f"; cost ${total['money_microdollars'] / 1e6:.4f}",
         *([f"not exact: {', '.join(inexact)}; the same run anew may get other replies, its replay gets these"] if inexact else []),
     ]

@@ -155,6 +155,8 @@ async def branch(
         "interventions": [asdict(i) for i in given],
         "prompts": changed.prompt_digests(),
         "past": _past_of(manifest, at),
+        "budget": asdict(options.budget),
+        "forecast": None,  # its parent's was of another run
     }
     with branch_record(folder, target, at, changed.parameters(), manifest=facts) as record:
         begin = await _shared_past(record, seed, find, options)

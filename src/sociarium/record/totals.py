@@ -12,6 +12,7 @@ import numpy as np
 
 from sociarium.kernel.records import TickRecord
 from sociarium.record.connection import connect_reader, reading
+from sociarium.record.journal import reasoning_tokens
 from sociarium.record.ticks import load_measure
 
 USED = ("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "money")
@@ -58,6 +59,8 @@ def _totals(reader: Any) -> Totals:
     sums = reader.execute(f"SELECT {', '.join(f'coalesce(sum({name}), 0)' for name in USED)} FROM journal WHERE source = 'live'").fetchone()
     found.used = dict(zip(USED, map(int, sums), strict=True)) | dict.fromkeys(COPIED.values(), 0)
     copied = reader.execute("SELECT source, count(*) FROM journal WHERE source IN ('cache', 'shared') GROUP BY source")
+    thinking = "SELECT attempts FROM journal WHERE source = 'live' AND attempts LIKE '%reasoning_tokens%'"
+    found.used["reasoning_tokens"] = sum(reasoning_tokens(json.loads(attempts)) for (attempts,) in reader.execute(thinking))
     found.used.update({COPIED[str(source)]: int(count) for source, count in copied})
     found.last = _last(reader)
     return found

@@ -120,7 +120,11 @@ class HttpBackend:
 
         status, told, data = await self._wire.send("POST", endpoint.base + path, headers, body, read)
         if status != 200:
-            raise failure_of(status, told, data, self._named.key)
+            failed = failure_of(status, told, data, self._named.key)
+            if status == 404:  # what is not there is the address or the model, and servers rarely say which
+                asked = f"{endpoint.base}{path} is not there, or has no model {self._named.model}"
+                raise CallFailed(failed.kind, f"{failed} ({asked}; most addresses end in /v1)"[:400], retryable=False)
+            raise failed
         reply = self._shape.reply(request, decoded(data), told)
         if self._named.key.within(data.decode("utf-8", "replace"), reply.text, reply.model, reply.finish, reply.error):
             # Not struck out: words with a hole in them are other words. No model can know the key, so this is no model's answer.

@@ -28,6 +28,7 @@ SCHEMAS = {  # how a schema can be sent in each shape, the first by default
     "completions": ("prompt", "send"),
     "messages": ("tool", "send", "prompt"),
 }
+PATHS = ("/chat/completions", "/completions", "/messages", "/embeddings")  # what users copy from a page beside the address
 MOST = 64  # endpoints of one model
 UNSAMPLED = re.compile(r"(o\d|gpt-5(?!.*chat)).*")  # OpenAI's models that reason: they refuse a request that gives a temperature
 
@@ -66,6 +67,9 @@ def named_by(spec: str) -> Named:
         addresses, _, fragment = spec.partition("#")
         model, options = split(spec, fragment)
         bases, variable = tuple(checked(one.strip()) for one in addresses.split(",")), ""
+        for base in bases:
+            if ending := next((path for path in PATHS if base.endswith(path)), ""):
+                raise UsageError(f"Model {spec!r}: give the address without {ending}, which is added for each question.")
     if not model:
         raise UsageError(f"Model {spec!r} names no model: write {'openai:MODEL' if vendor else 'http://HOST:PORT/v1#MODEL'}.")
     if len(set(bases)) < len(bases) or len(bases) > MOST:

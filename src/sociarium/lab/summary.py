@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sociarium.kernel.outcomes import GOOD
+from sociarium.kernel.outcomes import GOOD, Status
 from sociarium.kernel.records import TickRecord
 from sociarium.record.totals import Totals
 
@@ -60,14 +60,14 @@ class Summary:
         """Why the run is no result (law 4): too few of its agent-turns ended ok or repaired. None where it is valid."""
         if self.good_share >= least_good:
             return None
-        return f"only {self.good_share:.0%} of the agent-turns ended ok or repaired; at least {least_good:.0%} must"
+        return f"only {self.good_share:.0%} of the agent-turns that had a question ended ok or repaired; at least {least_good:.0%} must"
 
     @property
     def good_share(self) -> float:
-        """Agent-turns that ended ok or repaired, as a share of all."""
-        total = sum(self.turns.values())
+        """Agent-turns that ended ok or repaired, as a share of those in which there was something to decide."""
+        asked = sum(self.turns.values()) - self.turns.get(Status.SKIPPED.name.lower(), 0)
         good = sum(self.turns.get(status.name.lower(), 0) for status in GOOD)
-        return good / total if total else 1.0
+        return good / asked if asked else 1.0
 
     def plain(self) -> dict[str, Any]:
         final = self.last.measures if self.last is not None else {}

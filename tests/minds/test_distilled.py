@@ -179,6 +179,22 @@ def test_entropy_asks_about_those_whose_choice_is_open():
     assert asked.mean() < 0.4  # the mean of all is 0.8
 
 
+class Tosser(Buyer):
+    """Buys none or three, by a coin."""
+
+    async def decide(self, turn, seen):
+        return Actions.one(turn, "buy", pieces=3 * turn.random("coin").integers(0, 1, turn.agents))
+
+
+def test_entropy_is_a_share_of_the_largest_with_two_options_too():
+    """A coin toss between two is as open as can be: it is asked about up to any bound below 1, not up to 0.69 only."""
+    rules = Distillation(("shop.buy",), ("shop.price",), {"pieces": (0, 3)}, measure="entropy", unsure=0.9, warm_up=400, audit=0.0)
+    mind = DistilledMind(Tosser(), rules)
+    phases = [Phase("day", "shop", offers=("buy",))]
+    Simulation(Population.of("buyer", 200), [Shop()], [mind], Rounds(phases, 6), seed=1).run_sync()
+    assert mind.report().unsure == mind.report().decisions - mind.report().early > 0
+
+
 def test_no_agent_does_what_is_not_legal_or_was_never_done():
     simulation = shop(400)
     ticks = ticks_of(simulation)

@@ -137,3 +137,45 @@ async def test_a_port_in_use_is_one_clear_error():
     async with await serve(Keeper(Reply())) as server:
         with pytest.raises(UsageError, match="cannot serve"):
             await serve(Keeper(Reply()), port=int(server.url.split(":")[2].split("/")[0]))
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example:80"}, {"Origin": "http://evil.example"},
+                                     {"Origin": "null"}, {"Host": "[::1"}])  # fmt: skip
+async def test_a_page_in_a_browser_is_not_answered(headers):
+    backend = Keeper(Reply(text="words"))
+    async with await serve(backend) as server, aiohttp.ClientSession(headers=headers) as session:
+        response = await session.post(server.url + "/chat/completions", json={"messages": WORDS})
+        assert response.status in (400, 403)
+        assert "words" not in await response.text()
+    assert backend.asked == []
+
+
+async def test_programs_of_this_machine_are_answered_by_any_of_its_names():
+    async with await serve(Keeper(Reply(text="words"))) as server, aiohttp.ClientSession() as session:
+        for headers in ({"Host": "localhost:1"}, {"Host": "127.0.0.1"}, {"Host": "[::1]:80"}, {"Origin": "http://localhost:3000"}):
+            async with session.post(server.url + "/chat/completions", json={"messages": WORDS}, headers=headers) as response:
+                assert response.status == 200, headers
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [5, [], "x", {"type": "thing"}, {"type": "string", "pattern": "("}, {"$ref": "#/nope"}, {"anyOf": 7}, {"properties": [1]},
+     {"multipleOf": 0}, {"enum": "x"}, {"maxLength": "many"}, {"items": 3}, {"patternProperties": {}}],
+)  # fmt: skip
+async def test_a_schema_that_is_none_is_refused_with_a_reason(schema):
+    backend = Keeper(Reply(text="{}"))
+    form = {"type": "json_schema", "json_schema": {"name": "r", "schema": schema}}
+    status, answer, _ = await post(backend, "/chat/completions", {"messages": WORDS, "response_format": form})
+    assert (status, answer["error"]["type"], backend.asked) == (400, "wrong_shape", [])
+    assert "chema" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/choose", {"messages": WORDS, "options": []}), ("/ask", {"request": {"kind": "choose", "blocks": [], "options": []}}),
+     ("/ask", {"request": {"kind": "complete", "blocks": [], "schema": 7}}), ("/ask", {"request": 5})],
+)  # fmt: skip
+async def test_a_question_that_is_none_is_refused(path, body):
+    backend = Keeper(Reply(probabilities=()))
+    status, answer, _ = await post(backend, path, body)
+    assert (status, answer["error"]["type"], backend.asked) == (400, "wrong_shape", [])

@@ -156,7 +156,7 @@ class DistilledMind(Mind):
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = shares / total[:, None]
         if self.rules.measure == "entropy":
-            differ = _entropy(shares) / max(math.log(int(self.policy.known.sum())), 1.0)
+            differ = _entropy(shares) / math.log(max(2, int(self.policy.known.sum())))  # of one option it is 0 whatever the largest
         unsure = ~((differ <= self.rules.unsure) & (total > 0.5))  # where half of what it expects is not legal, it knows nothing
         audited = ~unsure & (turn.random("audit").at(self.name).uniform(turn.agents) < self.rules.audit)
         return unsure | audited, audited, np.where(total[:, None] > 0.0, shares, 0.0)

@@ -69,6 +69,8 @@ class Request:
         kind, neutral = data["kind"], data.get("neutral")
         if kind not in ("complete", "choose", "embed"):
             raise ValueError(f"there is no kind of request {kind!r}")
+        if not isinstance(data.get("schema", {}), Mapping | None):
+            raise TypeError("the schema is not an object")
         return cls(
             blocks=_blocks(data["blocks"]),
             kind=kind,

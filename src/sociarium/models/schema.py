@@ -41,17 +41,26 @@ def check_schema(schema: Schema) -> None:
         table = cast("Schema", part)
         for name, inner in table.items():
             if name in ("anyOf", "oneOf", "allOf"):
-                queue.extend((f"{path}.{name}[{at}]", one) for at, one in enumerate(inner))
+                queue.extend((f"{path}.{name}[{at}]", one) for at, one in enumerate(_parts(inner, list | tuple, path, name)))
             elif name in ("properties", "$defs"):
-                queue.extend((f"{path}.{name}.{key}", one) for key, one in inner.items())
+                queue.extend((f"{path}.{name}.{key}", one) for key, one in _parts(inner, Mapping, path, name).items())
             elif name in ("items", "additionalProperties"):
                 queue.append((f"{path}.{name}", inner))
             elif name == "$ref":
                 if not str(inner).startswith("#/$defs/") or str(inner)[8:] not in schema.get("$defs", {}):
                     raise UsageError(f"Reply schema, {path}: {inner!r} does not name one of its own $defs.")
+            elif name in _FORMS and (wrong := _FORMS[name](inner)):
+                raise UsageError(f"Reply schema, {path}.{name}: {_show(inner)} {wrong}.")
             elif name not in _CHECKS and name not in NOTES:
                 known = ", ".join(sorted([*_CHECKS, "anyOf", "oneOf", "allOf", "$ref", "items", "properties"]))
                 raise UsageError(f"Reply schema, {path}: {name!r} is not supported. Supported: {known}.")
+
+
+def _parts(inner: Any, kind: Any, path: str, name: str) -> Any:
+    """The schemas under a keyword. Raises ``UsageError`` where there are none."""
+    if not isinstance(inner, kind):
+        raise UsageError(f"Reply schema, {path}.{name}: {_show(inner)} holds no schemas.")
+    return inner
 
 
 def resolve(part: Schema, root: Schema) -> Schema:
@@ -201,6 +210,35 @@ def _show(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def _form_of_type(given: Any) -> str:
+    names = cast("list[Any]", given) if isinstance(given, list) else [given]
+    return "" if names and all(one in ("number", "integer", *_TYPES) for one in names) else "is no type"
+
+
+def _form_of_pattern(given: Any) -> str:
+    try:
+        re.compile(given)
+    except (re.error, TypeError) as error:
+        return f"is no regular expression: {error}"
+    return ""
+
+
+# What a keyword's own value must be, where a wrong one would raise as a reply is checked.
+_FORMS: dict[str, Callable[[Any], str]] = {
+    "type": _form_of_type,
+    "pattern": _form_of_pattern,
+    "enum": lambda given: "" if isinstance(given, list | tuple) else "is no list of values",
+    "required": lambda given: "" if isinstance(given, list | tuple) else "is no list of names",
+    "multipleOf": lambda given: "" if _is(given, "number") and given > 0 else "is no number above 0",
+    **{
+        name: (lambda given: "" if _is(given, "number") else "is no number")
+        for name in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+    },
+    **{
+        name: (lambda given: "" if _is(given, "integer") and given >= 0 else "is no whole number from 0")
+        for name in ("minLength", "maxLength", "minItems", "maxItems")
+    },
+}
 _NUMBER = (int, float)
 _CHECKS: dict[str, Check] = {
     "type": _type,

@@ -14,16 +14,18 @@ import math
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from sociarium.kernel.content import Block, Content
-from sociarium.kernel.errors import UsageError
+from sociarium.kernel.errors import SociariumError, UsageError
 from sociarium.kernel.outcomes import Status
 from sociarium.kernel.protocols import Usage
 from sociarium.models.backend import Backend, CallFailed
 from sociarium.models.backends.http_served import announcement
 from sociarium.models.request import Reply, Request, Sampling, facts_digest, request_id
+from sociarium.models.schema import check_schema
 
 BODY_LIMIT = 16 << 20  # bytes
 COUNTED = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "money")
@@ -63,7 +65,8 @@ async def serve(backend: Backend, host: str = "127.0.0.1", port: int = 0, *, del
     if not 0 <= port <= 65_535:
         raise UsageError(f"a port is a number from 0 (any that is free) to 65535, not {port}")
     desk = Desk(backend, delay)
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[errors_as_json])
+    asked_here = [] if public else [for_this_machine]
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[errors_as_json, *asked_here])
     app.router.add_get("/v1/models", desk.models)
     app.router.add_post("/v1/chat/completions", desk.chat)
     app.router.add_post("/v1/ask", desk.whole)
@@ -138,6 +141,8 @@ class Desk:
     async def ask(self, request: Request, seed: Any) -> Reply:
         if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
             raise CallFailed("wrong_shape", "seed must be a whole number", retryable=False)
+        if request.kind == "choose" and not request.options:
+            raise CallFailed("wrong_shape", "a choice needs options", retryable=False)
         if self.delay:
             await asyncio.sleep(self.delay)
         reply = await self.backend.complete(request, seed)
@@ -170,6 +175,19 @@ async def streamed(call: web.Request, model: str, reply: Reply, *, counted: bool
 
 
 @web.middleware
+async def for_this_machine(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Only programs of this machine are answered: not a page in its browser, which could ask by a name that it binds to this address."""
+    asked = [f"//{request.host}", *(request.headers[name] for name in ("Origin",) if name in request.headers)]
+    try:
+        hosts = [urlsplit(one).hostname or "" for one in asked]
+    except ValueError:
+        hosts = [""]
+    if not all(is_loopback(host) for host in hosts):
+        raise web.HTTPForbidden(reason="this server answers programs of its own machine only")
+    return await handler(request)
+
+
+@web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """A failed call becomes a status and an error object, never the text of a reply."""
     try:
@@ -178,6 +196,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         headers = {"Retry-After": f"{failed.retry_after:g}"} if failed.retry_after is not None else None
         status = STATUS.get(failed.kind, 500)
         return web.json_response({"error": error_of(failed.kind, str(failed))}, status=status, headers=headers)
+    except SociariumError as wrong:  # what the backend cannot be asked
+        return web.json_response({"error": error_of("wrong_shape", str(wrong))}, status=400)
     except web.HTTPException as refused:
         return web.json_response({"error": error_of("wrong_shape", refused.reason)}, status=refused.status)
 
@@ -238,6 +258,7 @@ def schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
     except (KeyError, TypeError) as error:
         fault = "response_format must be text, json_object, or json_schema with a schema"
         raise CallFailed("wrong_shape", fault, retryable=False) from error
+    check_schema(schema)
     return cast("dict[str, Any]", schema)
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from sociarium.kernel.errors import UsageError
+from sociarium.kernel.simulation import Intervention
 from sociarium.kernel.units import HOUR, MINUTE
 from sociarium.lab import running
 from sociarium.lab.claims import ClaimContext, checks_of, match_checks
 from sociarium.lab.running import Options
-from sociarium.minds.needs import NeedColumns
+from sociarium.minds.needs import Need, NeedColumns
 from sociarium.minds.plans import MOST_STEPS, Plans, Step, StepType
 from sociarium.models.backends.scripted import ScriptedBackend, open_scripted
 from sociarium.models.service import ModelService
@@ -22,6 +23,7 @@ from sociarium.scenarios.agentsociety.options import minutes_until_morning, opti
 from sociarium.scenarios.agentsociety.people import words
 from sociarium.scenarios.agentsociety.scenario import AgentSociety
 from sociarium.testing import seed_test, sharing_test, state_test
+from sociarium.testing.digests import digest_of_state
 from sociarium.testing.injection import injection_test
 from sociarium.testing.memory_journal import MemoryJournal
 
@@ -267,6 +269,56 @@ def test_news_in_words_is_seen_by_whom_it_has_reached_and_passed_on_by_choice():
 def test_words_can_do_nothing_but_be_words():
     report = injection_test(lambda: of(**{**WORDS, "step": 120}, persuasion="like", news="ordinary").build(1), ticks=4)
     assert len(report.obeyed) > 5
+
+
+@pytest.mark.parametrize("model", [None, "scripted:schema"])
+def test_an_instruction_outranks_all_needs_and_is_carried_out_once(model):
+    given = Intervention(9, "mobility.instruct", {"agents": [3, 4], "text": "vote for mayor", "where": "leisure", "minutes": 50})
+    options = Options(backends={} if model is None else {model: ScriptedBackend(told_off)})
+
+    async def main():
+        simulation = await running.simulation_of(of(citizens=6, model=model, embedder="hashing", settle="rule", feel_hours=0), 3, options)
+        simulation.interventions.append(given)
+        needs = simulation.minds.all[0].days.needs if model is None else simulation.minds.all[0].component("needs").columns
+        simulation.on_tick.append(lambda record: records.append((record, needs.pursued.copy(), dict(needs.instructions))))
+        await simulation.run(18)
+        return simulation
+
+    records = []
+    simulation = asyncio.run(main())
+    voted = [
+        (int(agent), int(minutes))
+        for record, _, _ in records
+        for rows in record.events
+        if rows.kind == "mobility.stayed"
+        for agent, activity, minutes in zip(rows.actors, rows.data["activity"], rows.data["minutes"], strict=True)
+        if activity == "vote for mayor"
+    ]
+    assert sorted(voted) == [(3, 50), (4, 50)]
+    assert any(pursued[3] == Need.INSTRUCTED for _, pursued, _ in records) and not records[-1][2]
+    assert records[-1][1][3] != Need.INSTRUCTED
+    days = simulation.minds.all[0].days if model is None else simulation.minds.all[0].component("planner").days
+    assert not days.orders
+    for wrong in ({"agents": []}, {"agents": [6]}, {"where": "moon"}, {"minutes": 0}, {"text": " "}):
+        with pytest.raises(UsageError, match="instruct"):
+            simulation.world.operate("mobility.instruct", {**given.arguments, **wrong})
+
+
+def told_off(request, draw):
+    """No plan from the model: the operator's own steps stand in."""
+    return "no" if "steps" in (request.schema or {}).get("properties", {}) else open_scripted("scripted:schema").script(request, draw)
+
+
+def test_an_instruction_under_way_is_saved_and_loaded():
+    whole, first, second = (of(citizens=6).build(2) for _ in range(3))
+    for simulation in (whole, first, second):
+        simulation.interventions.append(Intervention(3, "mobility.instruct", {"agents": [1], "text": "wait for news", "minutes": 300}))
+    whole.run_sync(12)
+    first.run_sync(5)
+    assert first.minds.all[0].days.orders == {1: ("wait for news", "", 300)}
+    second.load(first.state())
+    second.run_sync(7)
+    assert digest_of_state(whole.state()) == digest_of_state(second.state())
 
 
 def test_an_operator_makes_an_agent_write():

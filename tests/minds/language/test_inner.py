@@ -151,6 +151,19 @@ def test_emotions_are_asked_when_something_new_is_remembered_and_only_then():
         assert digest_of_state(again.state()) == digest_of_state(emotion.state())
 
 
+def test_who_has_as_much_in_mind_as_fits_is_asked_for_its_feelings_about_what_is_new_all_the_same():
+    emotion, door, memory = Emotion(AGENTSOCIETY), door_of(joy=7), Memory(NEWS, capacity=1)
+    simulation, _ = run([Persona(), memory, emotion], door, phases=[Phase("fish", "pond", first=9), *HOME], ticks=4, size=1)
+
+    def more(record):
+        if record.tick < 2:
+            memory.stream.append(np.array([0]), Remembered(Kind.EVENT, f"fire {record.tick}", 3.0), time=0, tick=record.tick)
+
+    simulation.on_tick.append(more)
+    played(simulation)
+    assert len(door.asked) == 2  # one memory is in mind each time, and it is another
+
+
 def test_beliefs_are_thought_over_once_a_day_from_what_is_remembered_of_a_topic():
     beliefs, door = Beliefs(("gun control", "the fair"), start="leaning"), door_of(attitude=8, opinion="Yes.", reason="So.")
     memory = Memory(NEWS, embedder=HashEmbedder())

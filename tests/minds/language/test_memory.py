@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from sociarium.minds.language.component import Focus
 from sociarium.minds.language.memory import Memory
 from sociarium.minds.language.mind import LanguageMind
 from sociarium.minds.language.news import NewsRules
-from sociarium.minds.language.retrieval import NEVER, POSIM_RELEASED, Kind
+from sociarium.minds.language.retrieval import GENERATIVE_AGENTS, GENERATIVE_AGENTS_RELEASED, NEVER, POSIM_RELEASED, Kind
 from sociarium.minds.language.stream import Memory as Remembered
 from sociarium.minds.language.stream import MemoryStream
 from sociarium.models.request import Reply
@@ -215,3 +216,13 @@ def test_of_more_than_the_capacity_the_least_important_are_out_of_mind():
     assert memory.stream["text"][memory.live(Asking)].tolist() == ["m0", "m1", "m3"]  # pyright: ignore[reportArgumentType]
     with pytest.raises(UsageError, match="embedder"):
         Memory(rule=POSIM_RELEASED)
+
+
+def test_what_the_released_code_leaves_out_does_not_come_to_mind():
+    texts = ["Ann is baking", "Ann is IDLE", "Bob is idling by the pond", "Ann is baking"]
+    for rule, found in ((GENERATIVE_AGENTS_RELEASED, [0, 2, 3]), (GENERATIVE_AGENTS, [0, 1, 2, 3])):
+        memory = Memory(embedder=HashEmbedder(), rule=rule)
+        asking = setting(memory)(0, 1)
+        for text in texts:
+            memory.remember(asking, Remembered(Kind.EVENT, text, 3.0))
+        assert asyncio.run(memory.recall(asking, Focus(("Ann",), 9))).tolist() == found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -168,6 +168,17 @@ class Mobility(ColumnarEnvironment):
     def warn(self, text: str, group: int | None = None) -> Outcome:
         self.warning[slice(None) if group is None else group] = text
         return Outcome()
+
+    @operation("Tell some agents what to do: where to go (home, work, a category of places; empty: nowhere), what to do there, how long.")
+    def instruct(self, agents: Sequence[int], text: str, where: str = "", minutes: int = 60) -> Outcome:
+        """What they make of it is their minds' business: where needs rule (``minds.needs``), an instruction outranks them all."""
+        told, known = np.asarray(agents, np.int64), ("", "home", "work", *self.city.kinds)
+        if not len(told) or told.min() < 0 or told.max() >= len(self.world.population):
+            raise UsageError(f"instruct: give one agent or more, numbered 0 to {len(self.world.population) - 1}")
+        if where not in known or not 1 <= minutes <= 1440 or not 1 <= len(text.strip()) <= 200:
+            raise UsageError(f"instruct: where is one of {', '.join(known[1:])} or empty, minutes 1 to 1440, text 1 to 200 characters")
+        words, places = np.full(len(told), text.strip(), object), np.full(len(told), where, object)
+        return Outcome([Events("instructed", told, {"text": words, "where": places, "minutes": np.full(len(told), minutes)}, "own")])
 
     def advance(self, to: int) -> Outcome | None:
         """Trips are counted anew; those on the way arrive by their time."""

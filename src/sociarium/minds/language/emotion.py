@@ -43,10 +43,10 @@ class Emotion(Thinker):
         return (*blocks, said(thought, asking.name)) if thought else blocks
 
     async def think(self, asking: Asking) -> None:
-        rows = self.memory.live(asking)
-        if not self.due(asking) or not len(rows) or len(rows) == self._heeded.get(asking.agent):
+        rows, ever = self.memory.live(asking), len(self.memory.stream.of(asking.agent))
+        if not self.due(asking) or not len(rows) or ever == self._heeded.get(asking.agent):
             return
-        self._heeded[asking.agent] = len(rows)
+        self._heeded[asking.agent] = ever
         self.levels[asking.agent] = faded(self.levels[asking.agent], self.rules)
         asked = self.mind.prompts["feel" if self.rules.whole else "stirred"]
         head = await asking.context(Focus(top=0), (*self.uses, self.name))

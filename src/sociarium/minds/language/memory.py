@@ -92,6 +92,8 @@ class Memory(Component):
         """Rows that come to mind, oldest first; with several queries, each memory counts by its best match."""
         rows = self.live(asking)
         rows = rows[~np.isin(self.stream["kind"][rows], [int(kind) for kind in self.rule.hidden])]
+        if self.rule.omitted:
+            rows = rows[~self._omitted(rows)]
         if focus.kinds is not None:
             rows = rows[np.isin(self.stream["kind"][rows], [int(kind) for kind in focus.kinds])]
         if not len(rows) or focus.top < 1:
@@ -117,6 +119,12 @@ class Memory(Component):
         importance = self.stream["importance"][rows]
         importance = np.where(np.isnan(importance), self.unscored, importance)
         return rows[np.sort(np.argsort(importance, kind="stable")[len(rows) - self.capacity :])]
+
+    def _omitted(self, rows: Ints) -> NDArray[np.bool_]:
+        """Which of these hold a word that the rule leaves out."""
+        numbers, of = np.unique(self.stream.numbers[rows], return_inverse=True)
+        texts = (text.casefold() for text in self.stream["text"].of(numbers))
+        return np.array([any(word in text for word in self.rule.omitted) for text in texts], np.bool_)[of.reshape(-1)]
 
     def talk(self, asking: Asking) -> Ints:
         """What this agent heard said in this tick."""

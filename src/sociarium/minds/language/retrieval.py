@@ -93,6 +93,7 @@ class Retrieval:
     ``recency``: decay to the power of the rank in age (``rank``, 0 for the newest; ``released_rank`` counts from the oldest, as the
     released code does) or of the hours since last access (``hours``). ``scaling``: ``none``, or ``range`` for min-max over the
     agent's candidates (a range of nothing scales to 0.5). ``spread``: pick unlike ones among the best; needs an embedder in this process.
+    ``omitted``: memories whose text holds one of these words do not come to mind (of whoever knows the texts: ``Memory.recall``).
     """
 
     recency_weight: float = 0.5
@@ -105,6 +106,7 @@ class Retrieval:
     scaling: Literal["none", "range"] = "none"
     hidden: frozenset[Kind] = field(default_factory=lambda: frozenset({Kind.CHAT}))
     spread: Spread | None = None
+    omitted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.decay <= 1:
@@ -114,7 +116,7 @@ class Retrieval:
 GOVSIM = Retrieval()  # arXiv 2404.16698, with recency from the newest
 GOVSIM_RELEASED = Retrieval(recency="released_rank")  # as its code does: the oldest memory is the most recent
 GENERATIVE_AGENTS = Retrieval(1, 1, 1, 0.995, "hours", "accessed", 0, "range")  # as the paper states it, arXiv 2304.03442
-GENERATIVE_AGENTS_RELEASED = Retrieval(0.5, 2, 3, 0.99, "released_rank", "accessed", 1, "range")  # as its code does
+GENERATIVE_AGENTS_RELEASED = Retrieval(0.5, 2, 3, 0.99, "released_rank", "accessed", 1, "range", omitted=("idle",))  # as its code does
 POSIM = Retrieval(0.5, 0, 0.5, math.exp(-1 / 24), "hours")  # the form that the paper states, arXiv 2603.23884; its weights are ours
 POSIM_RELEASED = Retrieval(0.6, 0.4, 0, math.exp(-1 / 24), "hours", spread=Spread())  # as its code does
 

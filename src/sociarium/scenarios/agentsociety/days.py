@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,13 @@ from sociarium.environments.messages.forwarding import forwarded
 from sociarium.environments.messages.messages import Messages
 from sociarium.environments.mobility.mobility import Mobility
 from sociarium.kernel.actions import Actions
-from sociarium.kernel.environment import Events
+from sociarium.kernel.environment import Events, News
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.turn import Observations, Turn
 from sociarium.kernel.units import DAY
 from sociarium.kernel.world import World
-from sociarium.minds.needs import NeedColumns
-from sociarium.minds.plans import MOST_STEPS, Plans, StepType
+from sociarium.minds.needs import Need, NeedColumns
+from sociarium.minds.plans import MOST_STEPS, Plans, Step, StepType
 from sociarium.scenarios.agentsociety.options import UNTIL_MORNING, chosen, minutes_until_morning, options
 
 Array = NDArray[Any]
@@ -44,6 +44,7 @@ class Days:
         self.needs, self.plans, self.caution = needs, Plans(), caution or Caution()
         self.options: Ints = np.empty(0, np.int64)  # which option each pursues
         self.lasts: Ints = np.empty(0, np.int64)  # minutes that the step takes at which each stays
+        self.orders: dict[int, tuple[str, str, int]] = {}  # what an operator told an agent: text, where, minutes
 
     def admit(self, agents: Ints) -> None:
         self.plans.admit(agents)
@@ -51,6 +52,24 @@ class Days:
         if more > 0:
             self.options = np.concatenate([self.options, np.full(more, -1)])
             self.lasts = np.concatenate([self.lasts, np.ones(more, np.int64)])
+
+    def hear(self, news: Sequence[News]) -> None:
+        """An operator's instruction outranks all needs, and an earlier instruction."""
+        for piece in news:
+            if piece.kind != f"{Mobility.name}.instructed":
+                continue
+            columns = (piece.data[name].tolist() for name in ("text", "where", "minutes"))
+            for agent, text, where, minutes in zip(piece.actors.tolist(), *columns, strict=True):
+                self.orders[agent] = (str(text), str(where), int(minutes))
+                self.needs.instruct(agent, str(text))
+                if self.needs.pursued[agent] == Need.INSTRUCTED:
+                    self.needs.pursued[agent] = Need.WHATEVER
+
+    def ordered(self, agent: int) -> tuple[Step, ...]:
+        """The plan that an instruction comes to."""
+        text, where, minutes = self.orders[agent]
+        way = (Step(f"go to {where}", StepType.MOBILITY, where),) if where else ()
+        return (*way, Step(text, StepType.OTHER, minutes=minutes))
 
     def ending(self, turn: Turn, city: Mapping[str, Array]) -> Bools:
         """Whose plan is over as this turn begins: its last step is done."""
@@ -77,6 +96,8 @@ class Days:
         """What the plans of these agents were for is satisfied, but for those who are ``settled``."""
         given = over if settled is None else over[~np.isin(over, settled)]
         self._satisfy(given, np.ones(len(given)), time)
+        for agent in over[self.needs.pursued[over] == Need.INSTRUCTED].tolist():
+            self.orders.pop(agent, None)
         self.needs.done(over, time)
 
     def _satisfy(self, agents: Ints, share: Array, time: int) -> None:
@@ -88,7 +109,12 @@ class Days:
                 self.needs.satisfy(agents[some], level, by=gives[some, level], time=time)
 
     def choose(self, turn: Turn, agents: Ints, works: Bools) -> None:
-        """Plans by rule: the best option against the need that rules."""
+        """Plans by rule: what one was told to do, else the best option against the need that rules."""
+        told = self.needs.pursued[agents] == Need.INSTRUCTED
+        for agent in agents[told].tolist():
+            self.options[agent] = -1  # gives nothing
+            self.plans.begin(np.array([agent]), np.zeros(1, np.int64), [self.ordered(agent)])
+        agents, works = agents[~told], works[~told]
         if len(agents):
             which = chosen(self.needs.pursued[agents], agents, works, turn.time, turn.random("option"))
             self.options[agents] = which
@@ -122,7 +148,7 @@ class Days:
             rows = rows[idle]
 
     def _cancelled(self, turn: Turn, agents: Ints, where: Array, warning: Array, number: int) -> Bools:
-        outward = (where != "home") & (warning != "")
+        outward = (where != "home") & (warning != "") & (self.needs.pursued[agents] != Need.INSTRUCTED)
         if not self.caution.workers:
             outward &= where != "work"
         if not outward.any():
@@ -137,12 +163,15 @@ class Days:
             actions.add(turn, "stay", agents, activity=self.plans.now(agents, "intentions"), minutes=minutes.astype(np.int64))
 
     def state(self) -> dict[str, Any]:
-        return {"needs": self.needs.state(), "plans": self.plans.state(), "options": self.options.copy(), "lasts": self.lasts.copy()}
+        orders = [[agent, *order] for agent, order in sorted(self.orders.items())]
+        columns = {"options": self.options.copy(), "lasts": self.lasts.copy()}
+        return {"needs": self.needs.state(), "plans": self.plans.state(), **columns, "orders": orders}
 
     def load(self, state: Mapping[str, Any]) -> None:
         if state:
             self.needs.load(state["needs"])
             self.plans.load(state["plans"])
+            self.orders = {int(agent): (str(text), str(where), int(minutes)) for agent, text, where, minutes in state["orders"]}
             self.options, self.lasts = (np.array(state[name], np.int64) for name in ("options", "lasts"))
 
 
@@ -152,8 +181,13 @@ class RuleDays(Mind):
     def __init__(self, days: Days, messages: Messages, sentences: Array, chances: tuple[float, ...] = ()) -> None:
         self.days, self.messages, self.sentences, self.chances = days, messages, sentences, chances
 
+    hears = True
+
     def begin(self, world: World) -> None:
         self.world = world
+
+    def notice(self, events: Sequence[News]) -> None:
+        self.days.hear(events)
 
     def admit(self, agents: Ints) -> None:
         self.days.needs.admit(agents, self.world.clock.time)

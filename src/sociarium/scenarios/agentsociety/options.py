@@ -64,7 +64,8 @@ def _step(kind: str, where: str, minutes: int = 0, intention: str = "") -> Step:
 
 
 def chosen(needs: Ints, agents: Ints, works: Bools, time: int, random: Stream) -> Ints:
-    """The option that scores highest for each agent, by number: the table's score, and a part that is the agent's own at the moment."""
+    """The option that scores highest for each agent, by number: the table's score, and a part that is the agent's own at the moment.
+    For needs that have options; what one is instructed to do is none."""
     score = np.full((len(agents), len(options())), -np.inf)
     for number, option in enumerate(options()):
         if option.open_at(time):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +12,7 @@ import numpy as np
 from sociarium.environments.messages.messages import LONGEST, Messages
 from sociarium.environments.mobility.mobility import Mobility
 from sociarium.kernel.actions import Actions
+from sociarium.kernel.environment import News
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.outcomes import Status
 from sociarium.minds.language import prompts
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 WEIGHED = ("attitude", "norm", "control")
+TOLD = "do what you have been told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ class Planner(Decider):
     def admit(self, agents: AgentIds) -> None:
         self.days.admit(agents)
 
+    def hear(self, news: Sequence[News]) -> None:
+        self.days.hear(news)
+
     async def decide(self, asking: Asking) -> Decision:
         mask = np.arange(len(asking.turn.agents)) == asking.row
         turn = asking.turn.part(mask)
@@ -88,13 +93,23 @@ class Planner(Decider):
     async def _plan(self, asking: Asking, works: bool) -> Decision:
         agents, time = np.array([asking.agent]), asking.turn.time
         need = int(self.days.needs.pursued[asking.agent])
+        if need == Need.INSTRUCTED:  # the instruction itself stands in the needs' own words
+            return await self._told(asking)
         able = [(n, o) for n, o in enumerate(options()) if o.need == need and o.open_at(time) and (works or not o.works)]
         number, decision = await self._weighed(asking, able)
         self.days.options[asking.agent] = number
-        steps, trouble = await self._steps(asking, options()[number])
+        steps, trouble = await self._steps(asking, options()[number].name, options()[number].steps)
         self.days.plans.begin(agents, np.zeros(1, np.int64), [steps])
         self.chronicle.planned(asking, options()[number].name, [step.intention for step in steps])
         return trouble if trouble.fallback else decision
+
+    async def _told(self, asking: Asking) -> Decision:
+        """A plan for what an operator told one to do; the operator's own steps where the reply is no use."""
+        self.days.options[asking.agent] = -1
+        steps, trouble = await self._steps(asking, TOLD, self.days.ordered(asking.agent))
+        self.days.plans.begin(np.array([asking.agent]), np.zeros(1, np.int64), [steps])
+        self.chronicle.planned(asking, TOLD, [step.intention for step in steps])
+        return trouble
 
     async def _settled(self, asking: Asking) -> tuple[bool, Decision]:
         """How well what the plan was for is provided for, now that it is done; where the answer is no use the option's own measure stands
@@ -129,7 +144,7 @@ class Planner(Decider):
         sums = [sum(float(given[name][part]) for part in WEIGHED) for name in names]
         return able[int(np.argmax(sums))][0], Decision(status=reply.status)
 
-    async def _steps(self, asking: Asking, option: Option) -> tuple[tuple[Step, ...], Decision]:
+    async def _steps(self, asking: Asking, option: str, stand_in: tuple[Step, ...]) -> tuple[tuple[Step, ...], Decision]:
         step = {
             "type": "object",
             "properties": {
@@ -144,12 +159,12 @@ class Planner(Decider):
         plan = {"type": "array", "items": step, "minItems": 1, "maxItems": MOST_STEPS}
         schema = {"type": "object", "properties": {"steps": plan}, "required": ["steps"], "additionalProperties": False}
         blocks = (
-            *await self._head(asking, (option.name,)),
-            *self.mind.prompts["steps"].render(option=option.name, wheres=", ".join(self.wheres)),
+            *await self._head(asking, (option,)),
+            *self.mind.prompts["steps"].render(option=option, wheres=", ".join(self.wheres)),
         )
         reply = await asking.ask("steps", blocks, schema=schema, sampling=self.sampling)
         if not reply.good or not reply.fields:
-            return option.steps, Decision(status=reply.status, reason=reply.error, fallback=True)
+            return stand_in, Decision(status=reply.status, reason=reply.error, fallback=True)
         listed = cast("list[dict[str, Any]]", reply.fields["steps"])
         read = tuple(Step(one["intention"], StepType[one["type"].upper()], one["where"], int(one["minutes"])) for one in listed)
         return read, Decision(status=reply.status)

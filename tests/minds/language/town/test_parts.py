@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from village import BY_KIND, EMBEDDER, HAMLET, answering, played, village
 
+from sociarium.environments.town.building import homes, terraces
 from sociarium.environments.town.rules import TownRules
 from sociarium.kernel.environment import News
 from sociarium.kernel.errors import UsageError
@@ -20,6 +22,7 @@ from sociarium.minds.agenda import Agenda
 from sociarium.minds.language.mind import LanguageMind
 from sociarium.minds.language.persona import Persona
 from sociarium.minds.language.town import prompts
+from sociarium.minds.language.town.atlas import Atlas
 from sociarium.minds.language.town.days import Day, PlanRules, Quirks, agenda_of, dated, hours_from, minute_of, to_take_apart
 from sociarium.minds.language.town.live import Live
 from sociarium.minds.language.town.perceive import Sight
@@ -163,6 +166,18 @@ def test_one_chooses_sector_arena_and_object_among_what_one_knows_and_goes_there
 
 def last(request):
     return request.schema["properties"]["choice"]["enum"][-1]
+
+
+def test_of_more_places_than_can_be_named_ones_home_and_the_nearest_are():
+    town = terraces(400).map()
+    atlas = Atlas(SimpleNamespace(world={"town": SimpleNamespace(map=town)}))
+    within = atlas.within(np.ones(len(town), np.bool_), -1)
+    home = homes(town, 400)[-1]  # in the last house
+    x, y = (int(one[0]) for one in town.xy(town.tiles(town.find("House 3"))))
+    names = atlas.nearest(within, x, y, home, 5)
+    assert names[:1] == ["House 100"]
+    assert set(names[1:]) == {"outdoors", "House 2", "House 3", "House 18"}
+    assert atlas.nearest(within, x, y, home, len(within)) == list(within)
 
 
 def test_a_place_that_was_refused_is_not_tried_again_at_once():

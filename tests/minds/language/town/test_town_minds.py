@@ -11,7 +11,7 @@ from sociarium.kernel.units import DAY, MINUTE
 from sociarium.minds.agenda import DAY as MINUTES
 from sociarium.minds.agenda import Agenda
 from sociarium.minds.language.knowledge import Fact, awareness, knowing
-from sociarium.minds.language.retrieval import GENERATIVE_AGENTS_RELEASED, Kind
+from sociarium.minds.language.retrieval import ABLATIONS, GENERATIVE_AGENTS, GENERATIVE_AGENTS_RELEASED, Kind
 from sociarium.minds.language.town.days import PlanRules, Quirks
 from sociarium.minds.language.town.react import ReactRules
 from sociarium.minds.language.town.residents import ReflectionRules, Residents
@@ -216,11 +216,13 @@ def test_a_talk_takes_its_time_from_the_day_and_leaves_thoughts_and_a_view_of_th
     memory = mind.component("memory").stream
     rows = memory.of(agent)
     thoughts = [str(memory["text"][row]) for row in rows[memory["kind"][rows] == Kind.THOUGHT]]
-    assert "We spoke of the fair." in thoughts
+    assert "We spoke of the fair." not in thoughts
     assert "Bring bread." in thoughts
     assert mind.component("relationships").view(agent, other) == ("old friends", 0)
     summary = next(int(row) for row in rows if str(memory["text"][row]) == "We spoke of the fair.")
     assert len(memory.evidence(summary)) == 16
+    assert memory["kind"][summary] == Kind.EVENT  # what was spoken of is no reflection: an interview without any still has it
+    assert Kind.EVENT in ABLATIONS["no reflection, no planning"] - GENERATIVE_AGENTS.hidden
     assert summary in mind.component("perceive").keywords.about(agent, [NAMES[other]])
 
 

@@ -46,6 +46,19 @@ class Atlas:
             found.setdefault(self.name(place), place)
         return found
 
+    def nearest(self, within: dict[str, int], x: int, y: int, home: int, most: int) -> list[str]:
+        """``most`` names of these places: what one's home lies in, then the nearest to (x, y), in steps of a king."""
+        if len(within) <= most:
+            return list(within)
+        town = self.map
+        across, along = town.xy(town.standing[1])
+        away = np.minimum.reduceat(np.maximum(np.abs(across - x), np.abs(along - y)), town.starts[:-1])
+        own: set[int] = set()
+        while home >= 0:
+            own.add(home)
+            home = int(town.parents[home])
+        return sorted(within, key=lambda name: (within[name] not in own, int(away[within[name]]), within[name]))[:most]
+
     def home(self, agent: int) -> int:
         """Where the agent lives: the population's ``home``; 0 where it has none, as in the town itself."""
         population = self.mind.world.population

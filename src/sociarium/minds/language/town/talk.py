@@ -27,6 +27,7 @@ from sociarium.minds.language.town.picking import anybody, picked
 from sociarium.models.request import Sampling
 
 THOUGHT = 300  # characters of a thought after a talk
+KINDS = {"planning": Kind.PLAN, "talk_summary": Kind.EVENT}  # any other is a thought
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,8 @@ def spoken(text: str, name: str) -> str:
 class Aftertalk(Thinker):
     """When a talk and the time it took are over: a thought a prompt (a summary, something to plan for, something worth noting), and how
     the two now stand (``closeness``, where there are ``Relationships``). ``together``: one question for all thoughts, each of which is
-    a field of its reply. What one should plan for is kept as a plan."""
+    a field of its reply. What one should plan for is kept as a plan, and the summary as something that happened: whoever may not remember
+    what it thought (an interview without reflection) still remembers what was spoken of."""
 
     def __init__(
         self,
@@ -204,7 +206,7 @@ class Aftertalk(Thinker):
         perceive = next((one for one in self.mind.components if isinstance(one, Perceive)), None)
         name = self.mind.name_of(other)
         for prompt, thought in (await self._thoughts(asking, number, rows, name)).items() if len(rows) else ():
-            row = self.think_that(asking, thought, evidence=rows, kind=Kind.PLAN if prompt == "planning" else Kind.THOUGHT)
+            row = self.think_that(asking, thought, evidence=rows, kind=KINDS.get(prompt, Kind.THOUGHT))
             if perceive is not None:
                 perceive.tag(asking.agent, row, name, asking.name)
         relationships = next((one for one in self.mind.components if isinstance(one, Relationships)), None)

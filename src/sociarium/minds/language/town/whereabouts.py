@@ -22,7 +22,8 @@ LEVELS = ("sector", "arena", "object")
 
 
 class Whereabouts(Thinker):
-    """``habits``: the same activity goes to the same place again, without a question. ``most``: names to choose from at each level.
+    """``habits``: the same activity goes to the same place again, without a question. ``most``: names to choose from at each level, of more
+    one's home and the nearest.
     ``levels``: how deep one chooses: a building, a room, an object. 0 asks nothing: one goes where the agenda says, else home.
 
     ``patience``: minutes for which a place that was refused (a closed door, a seat that is taken) is not tried again.
@@ -83,7 +84,8 @@ class Whereabouts(Thinker):
         place = -1
         for level in LEVELS[: self.levels]:
             within = atlas.within(known, place)
-            names = list(within)[: self.most]
+            x, y = (int(asking.value(self.town, axis)) for axis in ("x", "y"))
+            names = atlas.nearest(within, x, y, atlas.home(asking.agent), self.most)
             if not names:
                 return place
             chosen = await self._one(asking, atlas, level, place, names, entry)

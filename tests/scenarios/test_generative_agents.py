@@ -24,6 +24,7 @@ from sociarium.models.service import ModelService
 from sociarium.scenarios import catalogue
 from sociarium.scenarios.generative_agents import areas, claims, evaluating, people, questions
 from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
+from sociarium.scenarios.generative_agents.ties import mutual
 from sociarium.testing import digest_of, fork_test, seed_test, sharing_test, state_test, ticks_of
 from sociarium.testing.digests import digest_of_state
 from sociarium.testing.memory_journal import MemoryJournal
@@ -77,7 +78,7 @@ def test_the_residents_are_twenty_five_with_whole_days_and_one_begins_with_each_
     assert [[one.name for one in residents if fact.name in one.told] for fact in people.facts()] == [["Mara Lindqvist"], ["Otto Brandt"]]
 
 
-@pytest.mark.parametrize("settings", [{}, {"towns": 2, "size": 4, "interview_hours": 0.1}])
+@pytest.mark.parametrize("settings", [{}, {"towns": 2, "size": 4, "interview_hours": 0.05}])
 def test_the_shipped_checks_hold(settings):
     state_test(lambda: of(**settings).build(3))
     sharing_test(lambda: of(**settings).build(3))
@@ -328,6 +329,7 @@ def test_a_run_is_drawn_and_its_replay_holds_words_as_data_only(tmp_path):
     assert scenario.plot(tmp_path / "run", tmp_path / "town.png").stat().st_size > 50_000
     page = scenario.replay(tmp_path / "run", tmp_path / "town.html").read_text("utf-8")
     assert "Mara Lindqvist" in page
+    assert '"facts":["party","candidacy"],"first":[[0],[3]]' in page.replace(": ", ":").replace(", ", ",")
     assert "/*DATA*/null" not in page
     assert "http" not in page.replace("http-equiv", "")
     data = page[page.index("const data = ") : page.index("const byId")]
@@ -375,3 +377,53 @@ def test_a_model_resident_remembers_its_inner_voice_as_a_thought_of_its_own():
     told = [row for row in rows.tolist() if stream["text"][row] == "Otto Brandt is standing for mayor."]
     assert [(Kind(stream["kind"][row]), int(stream["author"][row])) for row in told] == [(Kind.THOUGHT, 2)]
     assert all("standing for mayor" not in str(text) for agent in (0, 1) for text in stream["text"][stream.of(agent)])
+
+
+def test_ties_are_those_of_the_start_and_those_who_have_talked_and_never_fewer():
+    simulation = of(towns=2).build(1)
+    pairs = mutual(people.written()[:8])
+    assert (0, 1) in pairs and all(one < other for one, other in pairs)
+    ties, town = simulation.world["ties"], simulation.world["town"]
+    assert ties.measures()["density"].tolist() == [len(pairs) / 28] * 2
+    simulation.run_sync()
+    for group, density in enumerate(ties.measures()["density"].tolist()):
+        talked = {(one % 8, other % 8) for one, other in town.meetings.talks if one // 8 == group}
+        assert density == pytest.approx(len(talked | set(pairs)) / 28)
+    assert town.meetings.talks
+    assert len(mutual(people.written())) / 300 == pytest.approx(0.1433, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"interview": "areas"}, "give interview_hours too"),
+        ({"condition": "no memory"}, "give interview_hours too"),
+        ({"lies": True}, "give interview_hours too"),
+        ({"interview_hours": 2}, "there would be no interview"),
+        ({"pace": "choices"}, "give a model"),
+        ({"without": ["steps"]}, "give a model"),
+        ({"model": "scripted:schema", "lies": True, "interview_hours": 0.1}, "lies is for residents by rule"),
+        ({"gss_path": "people.jsonl"}, "residents=gss only"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(settings, words):
+    with pytest.raises(UsageError, match=words):
+        of(**settings).build(1)
+
+
+def test_what_sums_a_run_up_has_the_interview_where_there_is_one():
+    assert of().summed_up() == GenerativeAgents.headline
+    probes = of(interview_hours=0.1)
+    assert {"interview.plan", "interview.known_party", "interview.hallucination"} <= set(probes.summed_up())
+    each = of(interview_hours=0.1, interview="areas", condition="each").summed_up()
+    assert "interview.memory (no reflection, no planning)" in each
+    for scenario in (probes, of(interview_hours=0.1, interview="areas", condition="each", size=2)):
+        assert set(scenario.summed_up()) <= set(scenario.build(1).world.measures())
+
+
+def test_a_line_says_when_it_was():
+    scenario = GenerativeAgents.of({"start": 23.5})
+    row = {"name": "Ada", "text": "Good\nnight", "tick": 360, "fact": "party"}
+    assert scenario.told("chats.said", row) == "14 Feb 00:30  Ada: Good night"
+    assert scenario.told("grapevine.learned", {**row, "tick": 0}) == "13 Feb 23:30  Ada has heard of the party"
+    assert scenario.told("chats.said", {**row, "group": 1}) is None and scenario.told("town.met", row) is None

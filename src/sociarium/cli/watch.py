@@ -146,7 +146,7 @@ class Watcher:
 def summarise(scenario: Scenario, finished: list[Finished]) -> None:
     """The headline measures with intervals over replicates (or groups), and how the agent-turns ended."""
     rows: list[tuple[object, ...]] = []
-    for name in scenario.headline:
+    for name in scenario.summed_up():
         found = [np.asarray(f.last.measures[name], np.float64) for f in finished if f.last and name in f.last.measures]
         found = [one[~np.isnan(one)] for one in found]
         if len(finished) > 1:  # a replicate is one observation, however many worlds it has side by side

@@ -64,6 +64,10 @@ class Scenario(BaseModel):
         """Ticks between snapshots, and between digests of the whole state. Large populations choose more than 1."""
         return 1
 
+    def summed_up(self) -> tuple[str, ...]:
+        """Measures that sum this run up: the ``headline``, and those that a parameter brings about."""
+        return self.headline
+
     def told(self, kind: str, row: Mapping[str, Any]) -> str | None:
         """One line for a person who watches, for an event of ``progress``; ``row`` has actor, name, group, tick and the event's data."""
         words = ", ".join(f"{name} {value}" for name, value in row.items() if name not in ("actor", "name", "group", "tick"))

@@ -84,8 +84,8 @@ async def full_is_most_believable(context: ClaimContext) -> Measured:
 
 @claim("ties-form")
 async def ties_form(context: ClaimContext) -> Measured:
-    """Pairs that have talked."""
-    return await _told_by_model(context, "town.density")
+    """Pairs that know each other, from the start or by having talked."""
+    return await _told_by_model(context, "ties.density")
 
 
 @claim("awareness-is-rarely-made-up")

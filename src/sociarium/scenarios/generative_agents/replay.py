@@ -19,6 +19,7 @@ PAGE = Path(__file__).parent / "replay.html"
 def write(scenario: GenerativeAgents, folder: Path, target: Path) -> Path:
     """The page of a run. Words of residents are data in it: they are put on the page as text only, never as markup."""
     history, town = read(folder), people.town_map()
+    residents = people.written()[: len(history.names)]
     data: dict[str, Any] = {
         "title": f"{town.name}, {scenario.model or 'rule minds'}",
         "start": round(scenario.start * 3600),
@@ -31,6 +32,8 @@ def write(scenario: GenerativeAgents, folder: Path, target: Path) -> Path:
         "stood": history.stood.tolist(),
         "began": [row[:4] for row in history.began],
         "said": history.said,
+        "facts": [fact.name for fact in people.facts()],
+        "first": [[at for at, one in enumerate(residents) if fact.name in one.told] for fact in people.facts()],
         "learned": [row[:3] for row in history.learned],
     }
     return write_page(PAGE, data, target)

@@ -27,8 +27,9 @@ from sociarium.minds.language.retrieval import ABLATIONS
 from sociarium.minds.language.town.residents import Part
 from sociarium.scenarios.generative_agents import areas, people
 from sociarium.scenarios.generative_agents.attendance import Attendance
-from sociarium.scenarios.generative_agents.questions import TownInterview
+from sociarium.scenarios.generative_agents.questions import CLASSES, TownInterview
 from sociarium.scenarios.generative_agents.thinking import minded, planned_by
+from sociarium.scenarios.generative_agents.ties import Ties, mutual
 
 PARTY = (24 + 17, 24 + 19)  # hours since the midnight before 13 February: the 14th, from five to seven
 STEPS_AN_HOUR = 360
@@ -42,7 +43,7 @@ class GenerativeAgents(Scenario):
     first_day: ClassVar[date] = date(2023, 2, 13)
     progress: ClassVar[tuple[str, ...]] = ("town.met", "chats.said", "grapevine.learned")
     headline: ClassVar[tuple[str, ...]] = (
-        "grapevine.party", "grapevine.candidacy", "town.density", "town.talks", "town.asleep", "attendance.came",
+        "grapevine.party", "grapevine.candidacy", "ties.density", "town.talks", "town.asleep", "attendance.invited", "attendance.came",
     )  # fmt: skip
 
     hours: float = Field(48, gt=0, le=24 * 366, description="how long they are watched", json_schema_extra={"unit": "hours"})
@@ -90,6 +91,7 @@ class GenerativeAgents(Scenario):
         return STEPS_AN_HOUR
 
     def build(self, seed: int) -> Simulation:
+        self._checked()
         town, residents = people.town_map(), self.cast(seed)
         chats = Chats(ChatRules(rounds=self.rounds, longest=self.utterance))
         facts = people.facts_of(residents)
@@ -98,14 +100,47 @@ class GenerativeAgents(Scenario):
         place = Town(town, self.rules(), chats=chats)
         habits = self.habits(residents)
         mind: Mind = habits if self.model is None else minded(self, residents, habits)
-        conditions = tuple(ABLATIONS) if self.condition == "each" else (self.condition,)
         portraits = areas.portraits(residents) if self.interview == "areas" else ()
         environments = [
             chats, place, grapevine, Attendance(place, grapevine, 0, town.find("Lantern Café/café"), *(h * HOUR for h in PARTY)),
-            TownInterview(place, grapevine, planned_by(mind, habits), portraits=portraits, conditions=conditions),
+            TownInterview(place, grapevine, planned_by(mind, habits), portraits=portraits, conditions=self.conditions),
+            Ties(place, mutual(residents)),
         ]  # fmt: skip
         schedule = Calendar(self.phases(), step=10 * SECOND, duration=seconds(self.hours * 3600), start=seconds(self.start * 3600))
         return Simulation(people.population(town, residents, self.towns), environments, [mind], schedule, seed=seed)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Of memory, in interviews."""
+        return tuple(ABLATIONS) if self.condition == "each" else (self.condition,)
+
+    def summed_up(self) -> tuple[str, ...]:
+        """With interviews also what came of the last one."""
+        if not self.interview_hours:
+            return self.headline
+        classes = areas.areas() if self.interview == "areas" else CLASSES
+        each = [f"{one} ({condition})" if len(self.conditions) > 1 else one for condition in self.conditions for one in classes]
+        facts = [f"known_{fact.name}" for fact in people.facts()]
+        return (*self.headline, *(f"interview.{name}" for name in (*each, *facts, "hallucination")))
+
+    def _checked(self) -> None:
+        """Settings that would do nothing are refused, and not passed over."""
+        asked = self.interview != "probes" or self.condition != "full" or self.lies
+        if asked and not self.interview_hours:
+            raise UsageError("interview, condition and lies are about interviews, of which there are none: give interview_hours too")
+        if self.interview_hours and self._between() > self.total_ticks():
+            between, hours = f"{self.interview_hours:g}", f"{self.hours:g}"
+            raise UsageError(f"interview_hours is {between}, and the run ends after {hours}: there would be no interview")
+        if self.model is None and (self.pace != "paper" or self.without):
+            raise UsageError("pace and without say how a model thinks, and there is none: give a model, or leave them out")
+        if self.model is not None and self.lies:
+            raise UsageError("lies is for residents by rule; what a model says is the model's")
+        if self.gss_path is not None and self.residents != "gss":
+            raise UsageError("gss_path is a file of survey agents, who move in with residents=gss only")
+
+    def _between(self) -> int:
+        """Steps between interviews."""
+        return max(1, round(self.interview_hours * STEPS_AN_HOUR))
 
     def cast(self, seed: int) -> list[people.Resident]:
         """Who lives here."""
@@ -130,7 +165,7 @@ class GenerativeAgents(Scenario):
         talk = Phase("talk", "chats", shows=("town", "grapevine"), offers=("chats.say", *leave))
         if not self.interview_hours:
             return (live, talk)
-        every = max(1, round(self.interview_hours * STEPS_AN_HOUR))
+        every = self._between()
         return (live, talk, Phase("interview", "interview", shows=("town",), every=every, first=every - 1, kind=TurnKind.PROBE))
 
     def habits(self, residents: list[people.Resident]) -> Habits:
@@ -153,7 +188,7 @@ class GenerativeAgents(Scenario):
     def told(self, kind: str, row: Mapping[str, Any]) -> str | None:
         from sociarium.scenarios.generative_agents.showing import told_line
 
-        return told_line(kind, row)
+        return told_line(kind, row, self.start)
 
     def plot(self, folder: Path, target: Path) -> Path | None:
         from sociarium.scenarios.generative_agents.showing import draw

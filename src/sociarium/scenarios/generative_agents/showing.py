@@ -17,32 +17,41 @@ if TYPE_CHECKING:
     from sociarium.scenarios.generative_agents.scenario import GenerativeAgents
 
 STEP = 10 / 3600  # hours
+FRAMES = 6
 SORTS = {"asleep": "#3B4A6B", "at home": "#9DB4C0", "elsewhere": "#5C9EAD", "free time": "#F2B134", "party": "#D1495B"}
 
 
-def told_line(kind: str, row: Mapping[str, Any]) -> str | None:
-    """``Mara Lindqvist: Hello!`` and ``Otto Brandt has heard of the party``. With several towns, only the first is told."""
-    if row.get("group", 0) != 0 or kind == "town.met":
+def told_line(kind: str, row: Mapping[str, Any], start: float = 0) -> str | None:
+    """``13 Feb 07:02  Mara Lindqvist: Hello!`` and ``13 Feb 07:02  Otto Brandt has heard of the party``, by the clock of a run that began
+    at the hour ``start``. With several towns, only the first is told."""
+    if row.get("group", 0) != 0 or kind not in ("chats.said", "grapevine.learned"):
         return None
+    seconds = round(3600 * start) + 10 * int(row["tick"])
+    at = f"{13 + seconds // 86_400} Feb {seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}"
     if kind == "chats.said":
-        return f"  {row['name']}: {' '.join(str(row['text']).split())}"
-    return f"{row['name']} has heard of the {row['fact']}" if kind == "grapevine.learned" else None
+        return f"{at}  {row['name']}: {' '.join(str(row['text']).split())}"
+    return f"{at}  {row['name']} has heard of the {row['fact']}"
 
 
 def draw(scenario: GenerativeAgents, folder: Path, target: Path) -> Path:
-    """The map with everybody's ways, who met whom, the two facts over time, and the days as strips. Of several runs, the first."""
+    """The map with everybody's ways, who met whom, the two facts over time, the days as strips, and frames of the map. Of several runs, the
+    first."""
     from sociarium.lab.plots import STYLE, matplotlib_parts, saved
 
     run = folder if (folder / "run.sqlite").exists() else sorted(path.parent for path in folder.glob("seed-*/run.sqlite"))[0]
     history, town = read(run), people.town_map()
     style, figures = matplotlib_parts()
     with style.context({**STYLE, "axes.grid": False}):
-        figure = figures.Figure(figsize=(16, 11.5), layout="constrained")
-        grid = figure.add_gridspec(2, 3, width_ratios=[1.5, 1.0, 0.02], height_ratios=[1.25, 1.0])
+        figure = figures.Figure(figsize=(16, 13.8), layout="constrained")
+        grid = figure.add_gridspec(3, 3, width_ratios=[1.5, 1.0, 0.02], height_ratios=[1.25, 1.0, 0.42])
         _map(figure.add_subplot(grid[0, 0]), town, history)
         _network(figure.add_subplot(grid[0, 1]), history)
         _days(figure.add_subplot(grid[1, 0]), scenario, town, history)
         _curves(figure.add_subplot(grid[1, 1]), scenario, history)
+        strip = grid[2, :].subgridspec(1, FRAMES)
+        for number in range(FRAMES):
+            tick = round((number + 0.5) * history.ticks / FRAMES)
+            _frame(figure.add_subplot(strip[0, number]), scenario, town, history, tick)
         who = scenario.model or "rule minds"
         title = f"{town.name}: {len(history.names)} residents, {history.ticks * STEP:g} hours, {who}"
         figure.suptitle(title, x=0.01, ha="left", fontsize=14, fontweight="bold")
@@ -79,13 +88,20 @@ def labels(town: TownMap) -> list[tuple[str, float, float]]:
     return found
 
 
-def _map(axes: Any, town: TownMap, history: History) -> None:
+def _floor(axes: Any, town: TownMap) -> None:
+    """The rooms and walls of the town."""
     from sociarium.kernel.extras import optional
 
     listed = optional("matplotlib.colors", "plot", "drawing").ListedColormap
     tints = ["#4A4A4A", "#E9EFE2", "#F6E7CB", "#F3D9C6", "#DCE6F1", "#E8DFF0", "#F9EDD8", "#E2EFE9"]
     kinds = ground(town)
     axes.imshow(np.where(kinds <= 0, kinds + 1, 2 + kinds % 6), cmap=listed(tints), vmin=0, vmax=7, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _map(axes: Any, town: TownMap, history: History) -> None:
+    _floor(axes, town)
     for name, x, y in labels(town):
         axes.text(x, y, name, fontsize=6.5, ha="center", va="bottom", color="#222222")
     palette = colours(len(history.names))
@@ -95,9 +111,22 @@ def _map(axes: Any, town: TownMap, history: History) -> None:
         axes.plot(path[:, 2] + shift[0], path[:, 3] + shift[1], color=palette[agent], linewidth=0.8, alpha=0.55)
         if len(path):
             axes.plot(path[-1, 2], path[-1, 3], "o", color=palette[agent], markersize=4, markeredgecolor="white", markeredgewidth=0.5)
-    axes.set_xticks([])
-    axes.set_yticks([])
     axes.set_title("Ways of everybody, and where they are at the end")
+
+
+def _frame(axes: Any, scenario: GenerativeAgents, town: TownMap, history: History, tick: int) -> None:
+    """Where everybody stands at one moment; who has heard of the first fact has a dark rim."""
+    _floor(axes, town)
+    fact = people.facts()[0].name
+    heard = {agent for at, agent, name, _ in history.learned if name == fact and at <= tick}
+    heard |= {agent for agent, one in enumerate(people.written()[: len(history.names)]) if fact in one.told}
+    until = history.stood[history.stood[:, 0] <= tick]
+    for agent, colour in enumerate(colours(len(history.names))):
+        if len(own := until[until[:, 1] == agent]):
+            rim = "#111111" if agent in heard else "white"
+            axes.plot(own[-1, 2], own[-1, 3], "o", color=colour, markersize=4.5, markeredgecolor=rim, markeredgewidth=1.0)
+    seconds = round(3600 * scenario.start) + 10 * tick
+    axes.set_title(f"{13 + seconds // 86_400} Feb {seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}, {fact}: {len(heard)}", fontsize=9)
 
 
 def _network(axes: Any, history: History) -> None:
@@ -129,12 +158,17 @@ def _curves(axes: Any, scenario: GenerativeAgents, history: History) -> None:
     from sociarium.lab.plots import COLOURS
 
     end = scenario.start + history.ticks * STEP
+    heard = {fact.name: sum(name == fact.name for _, _, name, _ in history.learned) for fact in people.facts()}
+    rank = {
+        name: at for at, name in enumerate(sorted(heard, key=lambda name: heard[name]))
+    }  # labels stand in the order of the curves' ends
     for at, fact in enumerate(people.facts()):
         begun = sum(fact.name in one.told for one in people.written()[: len(history.names)])
         times = [scenario.start + tick * STEP for tick, _, name, _ in history.learned if name == fact.name]
         count = np.arange(begun, begun + len(times) + 1)
         axes.step([scenario.start, *times, end], [*count, count[-1]], where="post", color=COLOURS[at], linewidth=2.2, label=fact.name)
-        axes.annotate(f"{fact.name}: {count[-1]}", (end, count[-1]), xytext=(4, -3 + 9 * at), textcoords="offset points", color=COLOURS[at])
+        beside = (4, -8 + 11 * rank[fact.name])
+        axes.annotate(f"{fact.name}: {count[-1]}", (end, count[-1]), xytext=beside, textcoords="offset points", color=COLOURS[at])
     _clock(axes, scenario, end)
     axes.set_ylim(0, len(history.names) + 1)
     axes.set_ylabel("residents who have heard of it")

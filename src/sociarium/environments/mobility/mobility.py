@@ -26,6 +26,9 @@ Array = NDArray[Any]
 Ints = NDArray[np.int64]
 
 
+ORDER = ("told", "order", "order_where", "order_minutes")
+
+
 @dataclass(frozen=True, slots=True)
 class MobilityRules:
     """``speed``: km/h; ``detour``: how much longer ways are than the straight line; ``gravity``: how a place is chosen."""
@@ -64,6 +67,10 @@ class Mobility(ColumnarEnvironment):
     arrives: Ints  # microseconds; in the past for who is there, (agents,)
     until: Ints  # when what it does is over, microseconds, (agents,)
     activity: Array  # (agents,) of str
+    told: Ints  # how often an operator has told each what to do, (agents,)
+    order: Array  # the last of it: what, where and for how long, (agents,) of str, str and minutes
+    order_where: Array
+    order_minutes: Ints
     trips: Ints  # trips begun in this tick, (groups,)
     outings: Ints  # of these, to anywhere but home, (groups,)
     counted: Ints  # both of the last tick that ended, (groups, 2)
@@ -84,6 +91,10 @@ class Mobility(ColumnarEnvironment):
             "arrives": Cells(np.int64),
             "until": Cells(np.int64),
             "activity": Cells(object, ""),
+            "told": Cells(np.int64),
+            "order": Cells(object, ""),
+            "order_where": Cells(object, ""),
+            "order_minutes": Cells(np.int64),
         }
 
     def reset(self, world: World, groups: Groups) -> None:
@@ -112,7 +123,8 @@ class Mobility(ColumnarEnvironment):
         return lanes.turn(agents[there], of[there]) if there.any() else None
 
     def observe(self, turn: Turn) -> Mapping[str, Array]:
-        """place, kind (its category), home and work (place numbers), activity, left (minutes that it still takes), travelling, warning."""
+        """place, kind (its category), home and work (place numbers), activity, left (minutes that it still takes), travelling, warning;
+        told, order, order_where and order_minutes: how often an operator has told each what to do, and the last of it."""
         agents = turn.agents
         return {
             "place": self.place[agents],
@@ -123,6 +135,7 @@ class Mobility(ColumnarEnvironment):
             "left": -((np.minimum(0, turn.time - self.until[agents])) // MINUTE),
             "travelling": self.arrives[agents] > turn.time,
             "warning": self.warning[self.group_of(agents)],
+            **{name: getattr(self, name)[agents] for name in ORDER},
         }
 
     def describe(self, seen: Observations, row: int) -> Content:
@@ -177,8 +190,11 @@ class Mobility(ColumnarEnvironment):
             raise UsageError(f"instruct: give one agent or more, numbered 0 to {len(self.world.population) - 1}")
         if where not in known or not 1 <= minutes <= 1440 or not 1 <= len(text.strip()) <= 200:
             raise UsageError(f"instruct: where is one of {', '.join(known[1:])} or empty, minutes 1 to 1440, text 1 to 200 characters")
-        words, places = np.full(len(told), text.strip(), object), np.full(len(told), where, object)
-        return Outcome([Events("instructed", told, {"text": words, "where": places, "minutes": np.full(len(told), minutes)}, "own")])
+        told = np.unique(told)
+        self.told[told] += 1
+        self.order[told], self.order_where[told], self.order_minutes[told] = text.strip(), where, minutes
+        data = {"text": self.order[told], "where": self.order_where[told], "minutes": self.order_minutes[told]}
+        return Outcome([Events("instructed", told, data, "own")])
 
     def advance(self, to: int) -> Outcome | None:
         """Trips are counted anew; those on the way arrive by their time."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -34,6 +33,7 @@ from sociarium.minds.needs import RANKS, Need, NeedRules, fires_after, interrupt
 from sociarium.minds.rule import RuleMind
 from sociarium.populations.networks.acquaintances import acquaintances
 from sociarium.record.tree import survey
+from sociarium.scenarios.agentsociety.checks_scale import memory_bounded, scale
 from sociarium.scenarios.agentsociety.checks_words import (
     news_in_words,
     persuasion_in_words_control,
@@ -309,19 +309,6 @@ def resumed_alike(context: ClaimContext) -> Measured:
     return Measured.exactly("equal" if same else "different", holds=same)
 
 
-@claim("scale")
-def scale(context: ClaimContext) -> Measured:
-    sizes = (40_000, 80_000, 160_000)
-    spent: list[float] = []
-    for size in sizes:
-        simulation = _city(citizens=size, days=1, step=60).build(0)
-        begun = time.process_time()
-        _run(simulation, 24)
-        spent.append(time.process_time() - begun)
-    slope = float(np.polyfit(np.log(sizes), np.log(spent), 1)[0])
-    return Measured.exactly(slope, holds=abs(slope - 1) <= 0.1)
-
-
 @claim("hurricane-activity")
 async def hurricane_activity(context: ClaimContext) -> Measured:
     records: list[TickRecord] = []
@@ -342,9 +329,11 @@ def _city(**settings: Any) -> AgentSociety:
 
 
 __all__ = [
+    "memory_bounded",
     "news_in_words",
     "persuasion_in_words_control",
     "persuasion_in_words_like",
     "persuasion_in_words_opposing",
     "resumed_in_words",
+    "scale",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from sociarium.environments.messages.forwarding import forwarded
 from sociarium.environments.messages.messages import Messages
 from sociarium.environments.mobility.mobility import Mobility
 from sociarium.kernel.actions import Actions
-from sociarium.kernel.environment import Events, News
+from sociarium.kernel.environment import Events
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.turn import Observations, Turn
 from sociarium.kernel.units import DAY
@@ -44,6 +44,7 @@ class Days:
         self.needs, self.plans, self.caution = needs, Plans(), caution or Caution()
         self.options: Ints = np.empty(0, np.int64)  # which option each pursues
         self.lasts: Ints = np.empty(0, np.int64)  # minutes that the step takes at which each stays
+        self.heeded: Ints = np.empty(0, np.int64)  # how many instructions each has taken up
         self.orders: dict[int, tuple[str, str, int]] = {}  # what an operator told an agent: text, where, minutes
 
     def admit(self, agents: Ints) -> None:
@@ -52,18 +53,17 @@ class Days:
         if more > 0:
             self.options = np.concatenate([self.options, np.full(more, -1)])
             self.lasts = np.concatenate([self.lasts, np.ones(more, np.int64)])
+            self.heeded = np.concatenate([self.heeded, np.zeros(more, np.int64)])
 
-    def hear(self, news: Sequence[News]) -> None:
+    def heed(self, turn: Turn, city: Mapping[str, Array]) -> None:
         """An operator's instruction outranks all needs, and an earlier instruction."""
-        for piece in news:
-            if piece.kind != f"{Mobility.name}.instructed":
-                continue
-            columns = (piece.data[name].tolist() for name in ("text", "where", "minutes"))
-            for agent, text, where, minutes in zip(piece.actors.tolist(), *columns, strict=True):
-                self.orders[agent] = (str(text), str(where), int(minutes))
-                self.needs.instruct(agent, str(text))
-                if self.needs.pursued[agent] == Need.INSTRUCTED:
-                    self.needs.pursued[agent] = Need.WHATEVER
+        for row in np.flatnonzero(city["told"] > self.heeded[turn.agents]).tolist():
+            agent, text = int(turn.agents[row]), str(city["order"][row])
+            self.heeded[agent] = city["told"][row]
+            self.orders[agent] = (text, str(city["order_where"][row]), int(city["order_minutes"][row]))
+            self.needs.instruct(agent, text)
+            if self.needs.pursued[agent] == Need.INSTRUCTED:
+                self.needs.pursued[agent] = Need.WHATEVER
 
     def ordered(self, agent: int) -> tuple[Step, ...]:
         """The plan that an instruction comes to."""
@@ -80,6 +80,7 @@ class Days:
     def turn_over(self, turn: Turn, city: Mapping[str, Array], settled: Ints | None = None) -> tuple[Bools, Bools]:
         """Steps that are done end; those who need a plan now, and those who go on with the next step of theirs. What the plans of those
         in ``settled`` were for is satisfied already."""
+        self.heed(turn, city)
         agents, time = turn.agents, turn.time
         ready = city["left"] <= 0
         going = ready & self.plans.active(agents)
@@ -164,7 +165,7 @@ class Days:
 
     def state(self) -> dict[str, Any]:
         orders = [[agent, *order] for agent, order in sorted(self.orders.items())]
-        columns = {"options": self.options.copy(), "lasts": self.lasts.copy()}
+        columns = {"options": self.options.copy(), "lasts": self.lasts.copy(), "heeded": self.heeded.copy()}
         return {"needs": self.needs.state(), "plans": self.plans.state(), **columns, "orders": orders}
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -172,7 +173,7 @@ class Days:
             self.needs.load(state["needs"])
             self.plans.load(state["plans"])
             self.orders = {int(agent): (str(text), str(where), int(minutes)) for agent, text, where, minutes in state["orders"]}
-            self.options, self.lasts = (np.array(state[name], np.int64) for name in ("options", "lasts"))
+            self.options, self.lasts, self.heeded = (np.array(state[name], np.int64) for name in ("options", "lasts", "heeded"))
 
 
 class RuleDays(Mind):
@@ -181,13 +182,8 @@ class RuleDays(Mind):
     def __init__(self, days: Days, messages: Messages, sentences: Array, chances: tuple[float, ...] = ()) -> None:
         self.days, self.messages, self.sentences, self.chances = days, messages, sentences, chances
 
-    hears = True
-
     def begin(self, world: World) -> None:
         self.world = world
-
-    def notice(self, events: Sequence[News]) -> None:
-        self.days.hear(events)
 
     def admit(self, agents: Ints) -> None:
         self.days.needs.admit(agents, self.world.clock.time)

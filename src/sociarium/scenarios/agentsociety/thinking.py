@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +12,6 @@ import numpy as np
 from sociarium.environments.messages.messages import LONGEST, Messages
 from sociarium.environments.mobility.mobility import Mobility
 from sociarium.kernel.actions import Actions
-from sociarium.kernel.environment import News
 from sociarium.kernel.mind import Mind
 from sociarium.kernel.outcomes import Status
 from sociarium.minds.language import prompts
@@ -65,9 +64,6 @@ class Planner(Decider):
 
     def admit(self, agents: AgentIds) -> None:
         self.days.admit(agents)
-
-    def hear(self, news: Sequence[News]) -> None:
-        self.days.hear(news)
 
     async def decide(self, asking: Asking) -> Decision:
         mask = np.arange(len(asking.turn.agents)) == asking.row

@@ -37,6 +37,12 @@ def claims(fact: Fact, answer: str) -> bool:
     return said.startswith("yes") or (fact.said_in(said) and not DENIED.search(said))
 
 
+def measured(classes: Sequence[str], conditions: Sequence[str], facts: Sequence[Fact]) -> list[str]:
+    """Names of what is measured of an interview."""
+    each = [f"{one} ({condition})" if len(conditions) > 1 else one for condition in conditions for one in classes]
+    return [f"interview.{name}" for name in (*each, *(f"known_{fact.name}" for fact in facts), "hallucination")]
+
+
 class TownInterview(Interview):
     """Keeps, apart from all minds, who has noticed whom in which room, and asks by that.
 

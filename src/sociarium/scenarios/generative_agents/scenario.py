@@ -27,7 +27,7 @@ from sociarium.minds.language.retrieval import ABLATIONS
 from sociarium.minds.language.town.residents import Part
 from sociarium.scenarios.generative_agents import areas, people
 from sociarium.scenarios.generative_agents.attendance import Attendance
-from sociarium.scenarios.generative_agents.questions import CLASSES, TownInterview
+from sociarium.scenarios.generative_agents.questions import CLASSES, TownInterview, measured
 from sociarium.scenarios.generative_agents.thinking import minded, planned_by
 from sociarium.scenarios.generative_agents.ties import Ties, mutual
 
@@ -116,12 +116,8 @@ class GenerativeAgents(Scenario):
 
     def summed_up(self) -> tuple[str, ...]:
         """With interviews also what came of the last one."""
-        if not self.interview_hours:
-            return self.headline
         classes = areas.areas() if self.interview == "areas" else CLASSES
-        each = [f"{one} ({condition})" if len(self.conditions) > 1 else one for condition in self.conditions for one in classes]
-        facts = [f"known_{fact.name}" for fact in people.facts()]
-        return (*self.headline, *(f"interview.{name}" for name in (*each, *facts, "hallucination")))
+        return (*self.headline, *(measured(classes, self.conditions, people.facts()) if self.interview_hours else ()))
 
     def _checked(self) -> None:
         """Settings that would do nothing are refused, and not passed over."""

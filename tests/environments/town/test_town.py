@@ -176,6 +176,36 @@ def test_an_operator_sets_the_state_of_an_object_and_those_near_notice():
     assert seen and min(seen) >= 6  # people of the second hamlet
 
 
+def test_an_alarm_breaks_off_the_talks_of_those_in_sight_and_of_no_others_and_what_was_said_stays_said():
+    house, other = HAMLET.find("Birch House/room"), HAMLET.find("Alder House/room")
+    talks, ended = Chats(ChatRules(pace=1, rounds=8)), []
+    town = Town(HAMLET, chats=talks)
+
+    def rule(turn, seen):
+        if turn.phase.lead == "chats":
+            return Actions().add(turn, "say", turn.agents, text="and then", end=False)
+        return Actions().add(turn, "talk", turn.agents[::2], to=turn.agents[1::2], about="") if turn.tick == 0 else Actions()
+
+    people = Population.of("resident", 4, home=np.array([house, house, other, other]))
+    phases = [Phase("live", lead="town"), Phase("talk", lead="chats", offers=("say", "leave"))]
+    simulation = Simulation(people, [town, talks], [RuleMind(rule)], Calendar(phases, step=10 * SECOND, duration=HOUR, start=8 * HOUR))
+    simulation.interventions += [
+        Intervention(3, "town.set_state", {"place": "Birch House/room/stove", "state": "burning", "alarm": True}),
+        Intervention(6, "chats.interrupt", {"agents": [3]}),
+    ]
+    simulation.on_tick.append(
+        lambda record: ended.extend(
+            (record.tick, agent, lines)
+            for rows in record.events
+            if rows.kind == "chats.ended"
+            for agent, lines in zip(rows.actors.tolist(), rows.data["lines"].tolist(), strict=True)
+        )
+    )
+    simulation.run_sync(9)
+    assert sorted((agent, lines) for _, agent, lines in ended) == [(0, 3), (1, 3), (2, 6), (3, 6)]
+    assert not talks.of
+
+
 def test_saved_in_the_middle_and_loaded_it_goes_on_as_it_would_have():
     whole, first = hamlet(hours=0.5, pace=1), hamlet(hours=0.5, pace=1)
     whole.run_sync()

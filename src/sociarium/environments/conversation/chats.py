@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sociarium.environments.columnar import first_rows, names_of
 from sociarium.environments.wording import Wording
-from sociarium.kernel.actions import Actions, ActionSpec, ActionTable, Flag, Text, action, bounded
+from sociarium.kernel.actions import Actions, ActionSpec, ActionTable, Flag, Text, action, bounded, operation
 from sociarium.kernel.content import Block, Content, said
 from sociarium.kernel.environment import AgentIds, Environment, Events, Groups, Outcome, State
 from sociarium.kernel.errors import UsageError
@@ -150,8 +150,9 @@ class Chats(Environment):
         self.of[agent] = self.of[other]
         return True
 
+    @operation("Break off the talks of these agents: what was said stays said.")
     def interrupt(self, agents: Iterable[int]) -> None:
-        """Break off the talks of these agents: what was said stays said."""
+        """They end with this tick; a talk that is played to its end at once (``pace`` 0) is over before anything can come between."""
         for agent in agents:
             if (chat := self.chats.get(self.of.get(int(agent), -1))) is not None:
                 chat.over = True

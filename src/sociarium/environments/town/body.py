@@ -162,6 +162,13 @@ class Body(ColumnarEnvironment):
         agents = self.world.awake()
         return agents[(self.target[agents] == place) & np.isin(self.group_of(agents), groups)]
 
+    def witnesses(self, groups: Groups, place: int) -> AgentIds:
+        """Who is awake in sight of an object, in these groups."""
+        agents = self.world.awake()
+        agents = agents[np.isin(self.group_of(agents), groups) & ~self.asleep[agents]]
+        rows, things = self.map.seen_from(self.tile[agents], self.rules.vision)
+        return agents[np.unique(rows[things == place])]
+
     def _set(self, agents: AgentIds, activity: Array, until: Ints, *, asleep: bool) -> None:
         self._stirred = True
         self.number[agents] += self.activity[agents] != activity

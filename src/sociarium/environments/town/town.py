@@ -160,12 +160,14 @@ class Town(Body):
             outcome.events.append(Events("met", who, {"other": whom}, "some", [np.sort(pair) for pair in np.array(met)], groups, groups))
         return outcome
 
-    @operation("Set what an object is like, in one town or in all.")
-    def set_state(self, place: str, state: str, group: int | None = None) -> Outcome:
+    @operation("Set what an object is like, in one town or in all; where that is an alarm, those in sight of it break off their talks.")
+    def set_state(self, place: str, state: str, group: int | None = None, alarm: bool = False) -> Outcome:
         row = self.map.find(place)
         if self.map.levels[row] != Level.OBJECT:
             raise UsageError(f"{place!r} is no object, so it has no state")
         groups = np.arange(self.world.groups) if group is None else np.array([group])
+        if alarm and self.chats is not None:
+            self.chats.interrupt(self.witnesses(groups, row).tolist())
         return self._changed(groups, np.full(len(groups), row), np.full(len(groups), state, object), np.full(len(groups), -1))
 
     @operation("Let somebody hear an inner voice, which nobody else hears and which is remembered as a thought.")

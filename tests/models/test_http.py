@@ -533,3 +533,22 @@ async def test_what_is_not_there_names_the_address_and_the_model(serve):
     with pytest.raises(CallFailed, match=r"/v1/chat/completions is not there, or has no model tiny; most addresses end in /v1") as caught:
         await backend.complete(ask(), None)
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("<think>They want ten.\n</think>\n\nTen.", "Ten."),
+        ("\n<think></think>Ten.", "Ten."),
+        ("<think>They want", ""),  # cut off: all of it is thought
+        ("I <think> ten </think>.", "I <think> ten </think>."),
+        ("Ten.", "Ten."),
+    ],
+)
+@pytest.mark.parametrize("options", ["", "&api=completions", "&stream=yes", "&thoughts=keep"])
+async def test_what_a_model_thinks_aloud_is_no_part_of_its_words(serve, said, words, options):
+    _, backend = await serve(lambda request, body: {**chat(said), "choices": [{"message": {"content": said}, "text": said}]}, options)
+    reply = await backend.complete(ask(), None)
+    assert reply.text == (said if options.endswith("keep") else words)
+    assert reply.usage.completion_tokens == 9
+    assert ("thoughts" in backend.facts.engine) is options.endswith("keep")

@@ -6,6 +6,7 @@ A model is named ``http://HOST:PORT/v1#MODEL``, ``openai:MODEL`` or ``anthropic:
 - what is sent: ``api=chat|completions|messages``, ``schemas=send|object|prompt|tool``, ``sampling=send|off``, ``seeds=send|off``,
   ``cache=stable|shared|off`` (which layers of a prompt a vendor is told to keep);
 - how it comes: ``stream=yes`` with ``first=60`` and ``idle=20`` (the most seconds until the first word and between words);
+  ``thoughts=drop|keep`` (what a model writes between ``<think>`` and ``</think>`` before its reply);
 - what it is: ``key=ENVIRONMENT_VARIABLE``, ``digest=``, ``parallel=``, ``context=``, and ``price=``, ``price_cached=``,
   ``price_completion=`` (US dollars a million tokens);
 - before the first call: ``probe=no`` (do not ask the server what it serves), ``wait=SECONDS`` (for a server that is starting),

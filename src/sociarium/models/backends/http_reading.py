@@ -15,6 +15,7 @@ from sociarium.models.request import Request
 
 ECHO = "sociarium-"  # our request ids start so: an id of the server's own is not mistaken for an echo
 FINISHES = {"end_turn": "stop", "stop_sequence": "stop", "tool_use": "stop", "tool_calls": "stop", "max_tokens": "length"}
+THINKING = ("<think>", "</think>")
 Table = Mapping[str, Any]
 
 
@@ -119,6 +120,15 @@ def joined(content: Any) -> str:
     if isinstance(content, list):
         return "".join(word(table(part, "content").get("text")) for part in cast("list[Any]", content))
     return word(content)
+
+
+def without_thoughts(text: str) -> str:
+    """What a model says after it has thought aloud, where its server leaves the thoughts in the reply (``<think>`` to ``</think>`` at its
+    beginning, as DeepSeek's and Qwen's models write them): they are no words of an agent. Nothing, where the thoughts were cut off."""
+    begun = text.lstrip()
+    if not begun.startswith(THINKING[0]):
+        return text
+    return begun.partition(THINKING[1])[2].lstrip()
 
 
 def word(value: Any) -> str:

@@ -23,6 +23,7 @@ from sociarium.models.backends.http_reading import (
     table,
     used,
     whole,
+    without_thoughts,
     word,
 )  # fmt: skip
 from sociarium.models.prompts import prompt
@@ -73,6 +74,10 @@ class Chat:
     def headers(self, key: Secret) -> dict[str, str]:
         return {"Authorization": f"Bearer {key.reveal()}"} if key else {}
 
+    def said(self, text: str) -> str:
+        """The words of a reply."""
+        return text if self.facts.engine.get("thoughts") == "keep" else without_thoughts(text)
+
     def body(self, request: Request, draw: int | None, *, stream: bool = False) -> tuple[str, bytes]:
         if request.kind == "embed":
             return "/embeddings", encoded({"model": self.model, "input": list(request.texts)})
@@ -106,6 +111,7 @@ class Chat:
         message = table(choice.get("message"), "message")
         text = joined(message.get("content"))
         usage = used(answer, request, text)
+        text = self.said(text)
         base = Reply(model=word(answer.get("model")), usage=usage, echo=echoed(answer, headers))
         if message.get("refusal"):
             return replace(base, text=word(message["refusal"]), finish="refusal")
@@ -143,7 +149,7 @@ class Completions(Chat):
             return replace(base, probabilities=softmax(self._scores(request, answer, usage)), usage=usage)
         choice = table(first(answer.get("choices"), "choices"), "choices[0]")
         text = word(choice.get("text"))
-        return replace(base, text=text, finish=word(choice.get("finish_reason")) or "stop", usage=used(answer, request, text))
+        return replace(base, text=self.said(text), finish=word(choice.get("finish_reason")) or "stop", usage=used(answer, request, text))
 
     def _scored(self, request: Request) -> list[tuple[str, str]]:
         prompts = [request.blocks] if request.neutral is None else [request.blocks, request.neutral]

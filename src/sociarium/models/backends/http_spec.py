@@ -113,6 +113,8 @@ def _facts(vendor: str, bases: tuple[str, ...], model: str, api: str, options: O
         "sampling": choice_of(options, "sampling", ("send", "off"), "off" if vendor == "openai" and UNSAMPLED.fullmatch(model) else "send"),
         "seeds": choice_of(options, "seeds", ("send", "off"), "off" if api == "messages" else "send"),
     }
+    if choice_of(options, "thoughts", ("drop", "keep"), "drop") == "keep":  # the usual way is no part of a key
+        engine["thoughts"] = "keep"
     # The key of a reply names the model, never the servers that share its work.
     digest = options.take("digest", str, name if len(bases) == 1 else f"{bases[0]}#{model}")
     return BackendFacts(

@@ -120,7 +120,20 @@ def test_texts_that_wait_are_dealt_out_among_idle_cores(weights, monkeypatch):
         assert all(future.result(60).completion == 1 for future in futures)
     finally:
         engine.close()
-    assert sum(sizes) == 8 and max(sizes) == 4
+    assert sum(sizes) == 8 and max(sizes) == 4 and engine.held == 0
+
+
+def test_what_would_not_fit_into_memory_beside_the_rest_waits_for_it(weights, monkeypatch):
+    engine = CtranslateEngine(second_form(weights, "ctranslate"), threads=2, context=256)
+    engine.room_for_all = 1  # nothing fits beside anything
+    at_once, scored = [], engine.scored
+    monkeypatch.setattr(engine, "scored", lambda job: (at_once.append(engine.held == engine.size_of([job])), scored(job))[1])
+    try:
+        futures = [engine.score([5, 6, 7], [(8,), (9, 10)], threading.Event()) for _ in range(6)]
+        assert len({future.result(60).scores for future in futures}) == 1
+    finally:
+        engine.close()
+    assert at_once == [True] * 6 and engine.held == 0
 
 
 async def test_replies_end_at_stop_words_limits_and_marks(both):

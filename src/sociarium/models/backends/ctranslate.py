@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -23,7 +24,8 @@ from sociarium.models.request import Sampling
 
 BATCH = 32  # texts written together
 SPREAD = 12  # tokens by which prompts in one batch may differ: what is beyond the shortest is read token by token
-MEMORY = 1 << 30  # bytes of keys and values that one batch may hold, and all batches together twice that
+MEMORY = 1 << 30  # bytes of keys and values that a batch of texts may hold
+SHARE = 4  # of the machine's memory, one part in so many for the keys and values of all that is computed at once
 SETTLE = 0.004  # seconds without another text after which a batch starts
 
 
@@ -75,7 +77,7 @@ class CtranslateEngine:
     def __init__(self, folder: Path, *, threads: int = 1, context: int = 4096, exact: bool = False) -> None:
         self.context = context
         self.spread = 0 if exact else SPREAD
-        self.memory = min(MEMORY, 2 * MEMORY // threads)
+        self.room_for_all = max(2 * MEMORY, physical_memory() // SHARE)
         notes = json.loads((folder / "pieces.json").read_text("utf-8"))
         self.pieces = [bytes.fromhex(piece) for piece in notes["pieces"]]
         self.ends = frozenset(int(end) for end in notes["ends"])
@@ -89,6 +91,7 @@ class CtranslateEngine:
         self.changed = threading.Condition()
         self.closed = self.leaving = False
         self.idle = 0  # workers that look for work
+        self.held = 0  # bytes of keys and values of what is under way
         # They only wait for the engine, which computes in threads of its own. One that is inside the engine when the interpreter ends
         # would take the process down, so an engine that nobody closed is closed at exit.
         atexit.register(self.leave)
@@ -157,27 +160,50 @@ class CtranslateEngine:
             except (RuntimeError, ValueError, MemoryError) as error:  # what the engine raises
                 for job in live:
                     fail(job, CallFailed("server_error", f"local engine: {error}", retryable=True))
+            with self.changed:
+                self.held -= self.size_of(jobs)
+                self.changed.notify_all()
 
     def next(self) -> list[Writing | Scoring] | None:
-        """The oldest job, and with a text those others that fit into its batch, less what idle workers can take; None once closed."""
+        """The oldest job, and with a text those others that fit into its batch, less what idle workers can take; None once closed.
+
+        It waits until there is room for them in memory beside what is under way.
+        """
         with self.changed:
             self.idle += 1
             try:
-                while not self.queue and not self.closed:
+                while not self.closed:
+                    if not self.queue:
+                        self.changed.wait()
+                        continue
+                    if isinstance(self.queue[0], Writing) and len(self.queue) < BATCH and self.changed.wait(SETTLE):
+                        continue  # as long as others come
+                    if not self.queue or self.closed:  # somebody else took it meanwhile
+                        continue
+                    jobs = fitting(self.queue, self.spread, MEMORY // self.bytes_a_token)
+                    jobs = jobs[: -(-len(jobs) // self.idle)]
+                    if not self.held or self.held + self.size_of(jobs) <= self.room_for_all:
+                        return self.take(jobs)
                     self.changed.wait()
-                while self.queue and isinstance(self.queue[0], Writing) and len(self.queue) < BATCH and self.changed.wait(SETTLE):
-                    pass  # as long as others come
-                if self.closed or not self.queue:
-                    return None if self.closed else []
-                jobs = fitting(self.queue, self.spread, self.memory // self.bytes_a_token)
-                jobs = jobs[: -(-len(jobs) // self.idle)]
+                return None
             finally:
                 self.idle -= 1
-            taken = set(map(id, jobs))
-            self.queue = [job for job in self.queue if id(job) not in taken]
-            if self.queue:
-                self.changed.notify()
-            return jobs
+
+    def take(self, jobs: list[Writing | Scoring]) -> list[Writing | Scoring]:
+        """Out of the queue."""
+        taken = set(map(id, jobs))
+        self.queue = [job for job in self.queue if id(job) not in taken]
+        self.held += self.size_of(jobs)
+        if self.queue:
+            self.changed.notify()
+        return jobs
+
+    def size_of(self, jobs: Sequence[Writing | Scoring]) -> int:
+        """Bytes of keys and values at the most: of a choice the prompt's are copied for each option."""
+        rows = [len(job.options) + 1 if isinstance(job, Scoring) else 1 for job in jobs]
+        ahead = [max(map(len, job.options)) if isinstance(job, Scoring) else job.most for job in jobs]
+        tokens = (many * (len(job.prompt) + more) for job, many, more in zip(jobs, rows, ahead, strict=True))
+        return self.bytes_a_token * sum(tokens)
 
     def write_all(self, batch: Sequence[Writing]) -> None:
         """Write the texts of a batch side by side; each is handed out when it ends."""
@@ -270,6 +296,11 @@ def log_shares(logits: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     values = np.asarray(logits, np.float64)
     top = values.max()
     return values - (top + np.log(np.exp(values - top).sum()))
+
+
+def physical_memory() -> int:
+    """Bytes of this machine; 0 where it does not say."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
 
 
 def too_long(prompt: int, context: int) -> CallFailed:

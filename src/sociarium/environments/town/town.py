@@ -22,7 +22,7 @@ from sociarium.kernel.actions import Actions, ActionSpec, ActionTable, Integer, 
 from sociarium.kernel.content import Content
 from sociarium.kernel.environment import AgentIds, Events, News, Outcome
 from sociarium.kernel.errors import UsageError
-from sociarium.kernel.turn import Lanes, Observations, Phase, Turn
+from sociarium.kernel.turn import Lanes, Observations, Phase, Turn, TurnKind
 from sociarium.kernel.units import DAY, HOUR, MINUTE, SECOND
 
 Array = NDArray[Any]
@@ -49,10 +49,13 @@ class Town(Body):
         return self._specs
 
     def turn(self, phase: Phase, lanes: Lanes) -> Turn | None:
-        """Those whose activity is over, and those who are awake and notice something new, once a tick."""
+        """Those whose activity is over, and those who are awake and notice something new, once a tick. In an inner phase everybody: so
+        feelings, needs or beliefs can be added to residents, every so often."""
         if lanes.played.any():
             return None
         agents, of = lanes.agents, lanes.lane_of()
+        if phase.kind == TurnKind.INNER:
+            return lanes.turn(agents, of) if len(agents) else None
         due = self._due(agents)
         return lanes.turn(agents[due], of[due]) if due.any() else None
 

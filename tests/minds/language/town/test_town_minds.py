@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from village import BY_KIND, EMBEDDER, HAMLET, NAMES, answering, played, village
+from village import BY_KIND, EMBEDDER, HAMLET, NAMES, answering, components, played, village
 
 from sociarium.kernel.outcomes import Status
+from sociarium.kernel.turn import Phase, TurnKind
 from sociarium.kernel.units import DAY, MINUTE
 from sociarium.minds.agenda import DAY as MINUTES
 from sociarium.minds.agenda import Agenda
+from sociarium.minds.language.beliefs import Beliefs
+from sociarium.minds.language.emotion import Emotion
+from sociarium.minds.language.forgetting import Retention
 from sociarium.minds.language.knowledge import Fact, awareness, knowing
+from sociarium.minds.language.needs import Needs
 from sociarium.minds.language.retrieval import ABLATIONS, GENERATIVE_AGENTS, GENERATIVE_AGENTS_RELEASED, Kind
 from sociarium.minds.language.town.days import PlanRules, Quirks
 from sociarium.minds.language.town.react import ReactRules
@@ -234,3 +239,16 @@ def test_words_make_no_resident_do_what_it_may_not_and_nobody_is_told_what_is_no
     assert report.obeyed
     assert not report.violations
     assert not leak_audit(village(hours=0.5, start=7, size=3)).leaks
+
+
+def test_feelings_needs_beliefs_and_forgetting_can_be_added_to_residents():
+    extra = [Needs(), Emotion(phases=("feel",)), Beliefs(("the fair",), phases=("feel",)), Retention(phases=("feel",))]
+    feel = Phase("feel", lead="town", kind=TurnKind.INNER, every=30, first=29)
+    how = Residents(embedder=EMBEDDER, importance=BY_KIND, reflection=NEVER)
+    simulation = village(how, hours=1.5, start=7, parts=[*components(how), *extra], phases=[feel])
+    played(simulation)
+    mind, labels = mind_of(simulation), simulation.journal.labels()
+    assert set(mind.component("emotion").words) == {0, 1, 2, 3}
+    assert 4 <= labels["emotion"] <= 12 and 1 <= labels["beliefs"] <= 4  # where something new is remembered; once a day
+    assert (mind.component("needs").columns.at(np.arange(4), simulation.world.clock.time)[:, 0] < 0.9).all()
+    assert mind.component("retention").state()["age"].max() >= 2

@@ -41,8 +41,9 @@ class CountingJournal(MemoryJournal):
 
 
 def village(
-    how=None, *, hours=3.0, start=7.0, size=4, seed=1, model="scripted:schema", backend=None, journal=None, step=60.0, rules=None, **chats
-):
+    how=None, *, hours=3.0, start=7.0, size=4, seed=1, model="scripted:schema", backend=None, journal=None, step=60.0, rules=None,
+    parts=None, phases=(), **chats,
+):  # fmt: skip
     """``size`` residents from ``start`` for ``hours``; steps of a minute, in which everybody walks six tiles."""
     how = how or Residents(embedder=EMBEDDER, importance=BY_KIND)
     talks = Chats(ChatRules(**chats))
@@ -52,11 +53,11 @@ def village(
     columns = {name: np.full(size, text, object) for name, text in texts.items()}
     secret = Column("secret", str, "", Visibility.HIDDEN)
     people = Population.of("resident", size, [secret], name=np.array(NAMES[:size], object), home=homes, **columns)
-    phases = [Phase("live", lead="town"), Phase("talk", lead="chats", shows=("town",), offers=("say", "leave"))]
+    phases = [Phase("live", lead="town"), Phase("talk", lead="chats", shows=("town",), offers=("say", "leave")), *phases]
     schedule = Calendar(phases, step=seconds(step), duration=seconds(hours * 3600), start=int(start * HOUR))
     journal = journal if journal is not None else CountingJournal()
     service = ModelService({"default": backend or open_scripted(model), "embedder": EMBEDDER}, journal=journal, seed=seed)
-    mind = LanguageMind(components(how), town_minds.prompts())
+    mind = LanguageMind(components(how) if parts is None else parts, town_minds.prompts())
     simulation = Simulation(people, [place, talks], [mind], schedule, seed=seed, door=service)
     simulation.journal = journal
     return simulation

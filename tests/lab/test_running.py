@@ -11,6 +11,7 @@ import pytest
 from sociarium.cli.watch import cost_lines, unanswered
 from sociarium.kernel.errors import BudgetSpent, UsageError
 from sociarium.kernel.protocols import Usage
+from sociarium.lab.experiment import Experiment
 from sociarium.lab.running import Options, branch, resume, start
 from sociarium.models.backends.scripted import ScriptedBackend, open_scripted
 from sociarium.models.budget import BudgetLimits
@@ -119,3 +120,11 @@ def test_a_run_in_which_no_question_was_answered_is_no_good_run_though_some_had_
     finished = asyncio.run(start(lost, 1, tmp_path / "run"))
     assert finished.summary.good_share > 0
     assert "unauthorised" in (unanswered([finished]) or "")
+
+
+async def test_the_cells_of_an_experiment_share_the_calls_at_once_too() -> None:
+    backend = open_scripted("scripted:schema?delay=0.001")
+    settings = {**GAME, "rounds": 2}
+    experiment = Experiment(catalogue.scenario("donor-game"), {"plain": {}, "double": {"multiplier": 3.0}}, range(2), base=settings)
+    await experiment.run(options=Options(backends={"scripted:schema": backend}, concurrency=2))
+    assert backend.most == 2

@@ -83,10 +83,11 @@ class Experiment:
             with ProcessPoolExecutor(workers) as pool:
                 return Results(list(pool.map(_cell_alone, [(arm, type(s), s.parameters(), seed, folder) for arm, s, seed in jobs])))
         slots = asyncio.Semaphore(at_once)
+        shared = replace(options, limiters={} if options.limiters is None else options.limiters)
 
         async def one(arm: str, scenario: Scenario, seed: int) -> Cell:
             async with slots:
-                return await _cell(arm, scenario, seed, folder, replace(options))
+                return await _cell(arm, scenario, seed, folder, replace(shared))
 
         return Results(await _all([one(*job) for job in jobs]))
 

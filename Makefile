@@ -67,7 +67,7 @@ big-platform: $(VENV)/.dev $(VENV)/.weights-$(MODEL) ## a million rule users and
 	MODEL=$${SPEC:-local:$(MODEL)?exact=yes} $(PY) -m tests.crash.big_platform
 
 big-town: $(VENV)/.dev $(VENV)/.weights-$(MODEL) ## a day of 25 residents with language minds: forecast, killed, resumed, replayed (HOURS=3 START=7 for less)
-	MODEL="local:$(MODEL)?engine=ctranslate&fields=yes" $(PY) -m tests.crash.big_town
+	MODEL="local:$(MODEL)?exact=yes&fields=yes" $(PY) -m tests.crash.big_town
 
 bench: $(VENV)/.dev ## every benchmark, one JSON line each
 	@for bench in benchmarks/*.py; do $(PY) $$bench || exit 1; done

@@ -1,8 +1,10 @@
-"""A day of a town of language minds: forecast, recorded, killed, resumed, and replayed by a run that nobody disturbs, without the model.
+"""A day of a town of language minds: forecast, recorded, killed, resumed, and replayed from its record, without the model.
 
     make big-town                                       25 residents, a day from midnight, the small local model
     HOURS=3 START=7 AGENTS=25 KILLS=2 make big-town
+    BESIDE=1 make big-town                              and once more with the model, with nobody to disturb it
 
+A run that asks the model itself comes to the digest of another where the model is exact, as it is here (docs/design/local-model.md).
 Prints one JSON line: the forecast beside what it cost, how agent-turns ended, what came of it, the digests, and whether they are equal.
 """
 
@@ -43,23 +45,33 @@ def foreseen(arguments: Sequence[str], runs: int, *, ask: bool) -> dict[str, Any
     return json.loads(done.stdout)
 
 
-def trial(folder: Path, model: str, kills: Sequence[int], *, pilots: int = 2, ask: bool = True, **chosen: Any) -> dict[str, Any]:
-    """One run, killed after each of these numbers of ticks and resumed, then replayed from its record."""
+def trial(folder: Path, model: str, kills: Sequence[int], *, pilots: int = 2, ask: bool = True, beside: bool = False,
+          **chosen: Any) -> dict[str, Any]:  # fmt: skip
+    """One run, killed after each of these numbers of ticks and resumed, then replayed from its record; with ``beside`` also one that is not
+    disturbed."""
     arguments, patient = settings(model, **chosen), ["--call-timeout", "3600", "--at-once", AT_ONCE]
     before = foreseen(arguments, pilots, ask=ask) if pilots else None
+    fresh = ["run", *arguments, *patient, "--seed", "1", "--out"]
     broken, began, hit = folder / "broken", time.monotonic(), list[int]()
     for number, ticks in enumerate(kills):
-        verb = ["resume", str(broken), *patient] if number else ["run", *arguments, *patient, "--seed", "1", "--out", str(broken)]
+        verb = ["resume", str(broken), *patient] if number else [*fresh, str(broken)]
         hit.append(killed_after(ticks, broken, command(*verb)))
-    last = ["resume", str(broken), *patient] if kills else ["run", *arguments, *patient, "--seed", "1", "--out", str(broken)]
-    told = to_the_end(command(*last))
-    done = {**told, **told.get("runs", [{}])[0]}
+    done = ended(["resume", str(broken), *patient] if kills else [*fresh, str(broken)])
     seconds = round(time.monotonic() - began, 1)
-    replayed = to_the_end(command("replay", str(broken)))
+    replayed = ended(["replay", str(broken)])
+    undisturbed = ended([*fresh, str(folder / "beside")]) if beside else {}
+    digests = {done["digest"], replayed["digest"], undisturbed.get("digest", done["digest"])}
     return {
         "model": model, **chosen, "forecast": before, "killed_after": hit, "run": done, "seconds": seconds,
-        "replayed": {name: replayed.get(name) for name in ("digest", "seconds", "peak_mib")}, "equal": done["digest"] == replayed["digest"],
+        "replayed": {name: replayed.get(name) for name in ("digest", "seconds", "peak_mib")},
+        "undisturbed": {name: undisturbed.get(name) for name in ("digest", "seconds", "models", "peak_mib")}, "equal": len(digests) == 1,
     }  # fmt: skip
+
+
+def ended(verb: Sequence[str]) -> dict[str, Any]:
+    """What a command says in the end, of its only run."""
+    told = to_the_end(command(*verb))
+    return {**told, **told.get("runs", [{}])[0]}
 
 
 def asked(given: Mapping[str, str]) -> dict[str, Any]:
@@ -71,11 +83,11 @@ def asked(given: Mapping[str, str]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     chosen = {**asked(os.environ), **json.loads(os.environ.get("SET", "{}"))}
-    spec, count = os.environ.get("MODEL", "local:smollm2?engine=ctranslate&fields=yes"), int(os.environ.get("KILLS", "2"))
+    spec, count = os.environ.get("MODEL", "local:smollm2?exact=yes&fields=yes"), int(os.environ.get("KILLS", "2"))
     length = round(chosen["hours"] * STEPS_AN_HOUR)
     places = [max(1, length * (number + 1) // (count + 1)) for number in range(count)]
-    home = os.environ.get("FOLDER")
+    home, pilots = os.environ.get("FOLDER"), int(os.environ.get("PILOTS", "2"))
     with tempfile.TemporaryDirectory() as scratch:
-        found = trial(Path(home or scratch), spec, places, pilots=int(os.environ.get("PILOTS", "2")), **chosen)
+        found = trial(Path(home or scratch), spec, places, pilots=pilots, beside="BESIDE" in os.environ, **chosen)
     print(json.dumps(found))
     sys.exit(0 if found["equal"] else 1)

@@ -29,9 +29,7 @@ class Totals:
     refused: Counter[str] = field(default_factory=Counter[str])
     events: Counter[str] = field(default_factory=Counter[str])
     reasons: Counter[str] = field(default_factory=Counter[str])  # why agent-turns did not end well
-    used: dict[str, int] = field(
-        default_factory=dict[str, int]
-    )  # of live calls; money in millionths of a dollar; ``cached`` and ``shared`` replies
+    used: dict[str, int] = field(default_factory=dict[str, int])  # live calls, money in millionths of a dollar; ``cached``, ``shared``
     last: TickRecord | None = None
 
 
@@ -58,12 +56,20 @@ def _totals(reader: Any) -> Totals:
     found.reasons.update({str(reason): int(count) for reason, count in reader.execute(why)})
     sums = reader.execute(f"SELECT {', '.join(f'coalesce(sum({name}), 0)' for name in USED)} FROM journal WHERE source = 'live'").fetchone()
     found.used = dict(zip(USED, map(int, sums), strict=True)) | dict.fromkeys(COPIED.values(), 0)
-    copied = reader.execute("SELECT source, count(*) FROM journal WHERE source IN ('cache', 'shared') GROUP BY source")
+    own = "SELECT source, count(*) FROM journal WHERE source IN ('cache', 'shared') AND tick >= ? GROUP BY source"
+    copied = reader.execute(own, (_begun(reader),))
     thinking = "SELECT attempts FROM journal WHERE source = 'live' AND attempts LIKE '%reasoning_tokens%'"
     found.used["reasoning_tokens"] = sum(reasoning_tokens(json.loads(attempts)) for (attempts,) in reader.execute(thinking))
     found.used.update({COPIED[str(source)]: int(count) for source, count in copied})
     found.last = _last(reader)
     return found
+
+
+def _begun(reader: Any) -> int:
+    """The first tick that is this run's own: what a branch has from before was its parent's."""
+    row = reader.execute("SELECT value FROM meta WHERE key = 'manifest'").fetchone()
+    parent = json.loads(row[0]).get("parent") if row is not None else None
+    return int(parent["at"]) if parent else 0
 
 
 def _last(reader: Any) -> TickRecord | None:

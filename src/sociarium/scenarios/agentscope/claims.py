@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 import signal
@@ -307,16 +306,8 @@ def _run(scenario: AgentScope, seed: int, cluster: Cluster | None = None, watch:
     simulation.on_tick.append(records.append)
     if watch is not None:
         simulation.on_tick.append(watch)
-    _finish(simulation.run())
+    simulation.run_sync()
     return records
-
-
-def _finish(waiting: Any) -> None:
-    """Run to the end, also from a check that is called inside an event loop."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, waiting).result()
 
 
 def _numbers(records: list[TickRecord]) -> list[Numbers]:

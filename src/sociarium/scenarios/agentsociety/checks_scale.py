@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import numpy as np
 
@@ -14,8 +11,6 @@ from sociarium.kernel.simulation import Simulation
 from sociarium.lab.claims import ClaimContext, Measured, claim
 from sociarium.record.tree import survey
 from sociarium.scenarios.agentsociety.scenario import AgentSociety
-
-Found = TypeVar("Found")
 
 
 @claim("scale")
@@ -25,7 +20,7 @@ def scale(context: ClaimContext) -> Measured:
     for size in sizes:
         simulation = _city(size)
         begun = time.process_time()
-        _apart(simulation.run_sync, 24)
+        simulation.run_sync(24)
         spent.append(time.process_time() - begun)
     slope = float(np.polyfit(np.log(sizes), np.log(spent), 1)[0])
     return Measured.exactly(slope, holds=abs(slope - 1) <= 0.1)
@@ -42,7 +37,7 @@ def _kept(size: int) -> tuple[int, int]:
     simulation = _city(size)
     found: list[int] = []
     for _ in range(2):
-        _apart(simulation.run_sync, 24)
+        simulation.run_sync(24)
         kept = survey(simulation.state())
         found.append(sum(memoryview(chunk).nbytes for chunk in kept.chunks.values()) + len(json.dumps(kept.tree)))
     return found[0], found[1]
@@ -50,9 +45,3 @@ def _kept(size: int) -> tuple[int, int]:
 
 def _city(size: int) -> Simulation:
     return AgentSociety.of({"citizens": size, "days": 2, "step": 60}).build(0)
-
-
-def _apart(work: Callable[[int], Found], ticks: int) -> Found:
-    """Run a simulation from a check, which itself is called from an event loop."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(work, ticks).result()

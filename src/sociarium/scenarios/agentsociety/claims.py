@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -196,7 +195,7 @@ def edge_ban_delivered(context: ClaimContext) -> Measured:
 def false_alarms(context: ClaimContext) -> Measured:
     """Everybody writes to all friends for 20 steps; nothing of it is inflammatory."""
     simulation = _spread(InterceptorRules(false_alarm=0.1), chance=1.0, trials=10, everyone=True)
-    _run(simulation, 20)
+    simulation.run_sync(20)
     messages = simulation.world.environments["messages"]
     assert isinstance(messages, Messages)
     tried = 20 * len(messages.network)
@@ -209,7 +208,7 @@ def _reached(ban: str, block: bool) -> Bools:
     """(trials, agents): who has had the message. No ban: no interceptor at all."""
     rules = InterceptorRules(miss=MISS, block=block, **{f"{ban}_ban": BAN}) if ban else None
     simulation = _spread(rules)
-    _run(simulation, STEPS)
+    simulation.run_sync(STEPS)
     messages = simulation.world.environments["messages"]
     assert isinstance(messages, Messages)
     return messages.reached[:, 0].reshape(TRIALS, SIZE)
@@ -258,7 +257,7 @@ def hurricane_trips(context: ClaimContext) -> Measured:
     simulation.interventions += [Intervention(24, "mobility.warn", {"text": "storm"}), Intervention(48, "mobility.warn", {"text": ""})]
     records: list[TickRecord] = []
     simulation.on_tick.append(records.append)
-    _run(simulation)
+    simulation.run_sync()
     base, event, after = (float(day) for day in _outings(records, 24))
     error = (CANCEL * (1 - CANCEL) / base) ** 0.5
     return Measured.exactly(event / base, holds=abs(event / base - (1 - CANCEL)) <= 4 * error and after == base)
@@ -301,10 +300,10 @@ def _outings(records: list[TickRecord], day: int) -> Floats:
 def resumed_alike(context: ClaimContext) -> Measured:
     scenario = _city(citizens=100, step=60, news="inflammatory", interceptor="node", persuasion="opposing")
     whole, half, again = (scenario.build(context.seeds[0]) for _ in range(3))
-    _run(whole, 24)
-    _run(half, 12)
+    whole.run_sync(24)
+    half.run_sync(12)
     again.load(half.state())
-    _run(again, 12)
+    again.run_sync(12)
     same = survey(whole.state()).digest == survey(again.state()).digest
     return Measured.exactly("equal" if same else "different", holds=same)
 
@@ -316,12 +315,6 @@ async def hurricane_activity(context: ClaimContext) -> Measured:
     await in_memory(scenario, context.seeds[0], Options(on_tick=[records.append]))
     base, event, after = _outings(records, 24)
     return Measured.exactly(float(event / base), holds=bool(event < base and after > event))
-
-
-def _run(simulation: Simulation, ticks: int | None = None) -> None:
-    """Run a simulation from a check, which itself is called from an event loop."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(simulation.run_sync, ticks).result()
 
 
 def _city(**settings: Any) -> AgentSociety:

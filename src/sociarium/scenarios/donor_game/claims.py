@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -60,7 +58,7 @@ def accounting(context: ClaimContext) -> Measured:
         simulation = DonorEvolution.of({"share": 0.25, "spread": 0.0, "generations": 1, **settings}).build(1)
         ledger = Ledger(simulation.world["donor"])
         simulation.on_tick.append(ledger.check)
-        _finish(simulation)
+        simulation.run_sync()
         wrong += ledger.wrong
     return Measured.exactly(float(wrong), holds=wrong == 0)
 
@@ -149,7 +147,7 @@ def trace(context: ClaimContext) -> Measured:
         simulation = DonorEvolution.of({"generations": 1, "societies": 4, "spread": 0.3}).build(seed)
         watcher = Watcher()
         simulation.minds.all[0] = watcher
-        _finish(simulation)
+        simulation.run_sync()
         wrong += watcher.wrong
     return Measured.exactly(float(wrong), holds=wrong == 0)
 
@@ -274,7 +272,7 @@ def play(seed: int = 1, **settings: Any) -> Played:
     simulation = DonorEvolution.of({"spread": 0.0, "mutation": 0.0, "innovation": 0.0, **settings}).build(seed)
     found = Played(simulation, [])
     simulation.on_tick.append(found.records.append)
-    _finish(simulation)
+    simulation.run_sync()
     game: Any = simulation.world["donor"]
     rows = next(rows for rows in found.records[-1].events if rows.kind == "donor.scored")
     shape = game.seats.shape
@@ -400,9 +398,3 @@ async def _answered(answers: list[str]) -> tuple[int, int]:
                     legal = math.isfinite(amount) and amount >= 0 and 0 <= share <= 1
                     wrong += not legal or (agent in marked and amount != 0) or agent in refused
     return wrong, len(answers) - len(waiting)
-
-
-def _finish(simulation: Simulation) -> None:
-    """Run to the end, also from a check that is called inside an event loop."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, simulation.run()).result()

@@ -38,7 +38,7 @@ def news_reaches_the_reachable(context: ClaimContext) -> Measured:
     day = whole_day(context.seeds[0])
     differing = 0
     for at, fact in enumerate(people.facts()):
-        first = [n for n, one in enumerate(people.written()) if fact.name in one.told]
+        first = people.first_told(fact.name)
         differing += len(reached(day.log, first) ^ set(np.flatnonzero(day.knows[:, at]).tolist()))
     return Measured.exactly(float(differing), holds=differing == 0 and bool(day.knows.sum() > 2))
 
@@ -49,7 +49,7 @@ def spread_equals_si(context: ClaimContext) -> Measured:
     log, towns, size = whole_day(context.seeds[0]).log[:60], 200, len(people.written())
     away = 0.0
     for at, fact in enumerate(people.facts()):
-        first = [n for n, one in enumerate(people.written()) if fact.name in one.told]
+        first = people.first_told(fact.name)
         ours = told_over(log, size, towns, 0.4, context.seeds[0])[:, at]
         theirs = spread(log, size, first, 0.4, towns, np.random.Generator(np.random.PCG64(20_260 + at)))
         away = max(away, apart(ours, theirs))
@@ -109,7 +109,7 @@ async def _lying_model(seed: int) -> float:
     assert finished.last is not None
     measures = {name: float(values[0]) for name, values in finished.last.measures.items()}
     memory = cast("Memory", cast("LanguageMind", finished.simulation.minds.all[0]).component("memory")).stream
-    began = [{at for at, one in enumerate(people.written()) if fact.name in one.told} for fact in facts]
+    began = [set(people.first_told(fact.name)) for fact in facts]
     known = [
         {agent for agent in range(6) if agent in first or any(fact.said_in(str(text)) for text in memory["text"][memory.of(agent)])}
         for fact, first in zip(facts, began, strict=True)
@@ -137,7 +137,7 @@ def apart(ours: Ints, theirs: Ints) -> float:
 
 def _contacts(log: Ints, size: int, towns: int, chance: float, seed: int) -> Grapevine:
     chats = Chats()
-    first = {fact.name: [n for n, one in enumerate(people.written()) if fact.name in one.told] for fact in people.facts()}
+    first = {fact.name: people.first_told(fact.name) for fact in people.facts()}
     grapevine, contacts = Grapevine(people.facts(), chats, first), Contacts(log, chats)
     population = Population.of("resident", size * towns, group=np.repeat(np.arange(towns), size))
     minds = [RuleMind(Gossip(people.facts(), chance, people.sayings()))]

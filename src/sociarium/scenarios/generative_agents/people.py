@@ -90,6 +90,11 @@ def facts() -> tuple[Fact, ...]:
     return tuple(Fact.of(one) for one in _yaml(HERE / "talk.yaml")["facts"])
 
 
+def first_told(fact: str, residents: Sequence[Resident] | None = None) -> list[int]:
+    """Places of those who know of a fact from the start, of the written residents where no others are given."""
+    return [at for at, one in enumerate(written() if residents is None else residents) if fact in one.told]
+
+
 def facts_of(residents: Sequence[Resident]) -> tuple[Fact, ...]:
     """The two facts, about those who live here."""
     names = _names(written(), residents)

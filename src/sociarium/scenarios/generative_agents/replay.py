@@ -33,7 +33,7 @@ def write(scenario: GenerativeAgents, folder: Path, target: Path) -> Path:
         "began": [row[:4] for row in history.began],
         "said": history.said,
         "facts": [fact.name for fact in people.facts()],
-        "first": [[at for at, one in enumerate(residents) if fact.name in one.told] for fact in people.facts()],
+        "first": [people.first_told(fact.name, residents) for fact in people.facts()],
         "learned": [row[:3] for row in history.learned],
     }
     return write_page(PAGE, data, target)

@@ -95,7 +95,7 @@ class GenerativeAgents(Scenario):
         town, residents = people.town_map(), self.cast(seed)
         chats = Chats(ChatRules(rounds=self.rounds, longest=self.utterance))
         facts = people.facts_of(residents)
-        first = {fact.name: [at for at, one in enumerate(residents) if fact.name in one.told] for fact in facts}
+        first = {fact.name: people.first_told(fact.name, residents) for fact in facts}
         grapevine = Grapevine(facts, chats, first)
         place = Town(town, self.rules(), chats=chats)
         habits = self.habits(residents)

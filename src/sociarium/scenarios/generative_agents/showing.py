@@ -26,11 +26,16 @@ def told_line(kind: str, row: Mapping[str, Any], start: float = 0) -> str | None
     at the hour ``start``. With several towns, only the first is told."""
     if row.get("group", 0) != 0 or kind not in ("chats.said", "grapevine.learned"):
         return None
-    seconds = round(3600 * start) + 10 * int(row["tick"])
-    at = f"{13 + seconds // 86_400} Feb {seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}"
+    at = moment(start, int(row["tick"]))
     if kind == "chats.said":
         return f"{at}  {row['name']}: {' '.join(str(row['text']).split())}"
     return f"{at}  {row['name']} has heard of the {row['fact']}"
+
+
+def moment(start: float, tick: int) -> str:
+    """``13 Feb 07:02``: the clock after so many ticks of a run that began at the hour ``start``."""
+    seconds = round(3600 * start) + 10 * tick
+    return f"{13 + seconds // 86_400} Feb {seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}"
 
 
 def draw(scenario: GenerativeAgents, folder: Path, target: Path) -> Path:
@@ -119,14 +124,13 @@ def _frame(axes: Any, scenario: GenerativeAgents, town: TownMap, history: Histor
     _floor(axes, town)
     fact = people.facts()[0].name
     heard = {agent for at, agent, name, _ in history.learned if name == fact and at <= tick}
-    heard |= {agent for agent, one in enumerate(people.written()[: len(history.names)]) if fact in one.told}
+    heard |= set(people.first_told(fact, people.written()[: len(history.names)]))
     until = history.stood[history.stood[:, 0] <= tick]
     for agent, colour in enumerate(colours(len(history.names))):
         if len(own := until[until[:, 1] == agent]):
             rim = "#111111" if agent in heard else "white"
             axes.plot(own[-1, 2], own[-1, 3], "o", color=colour, markersize=4.5, markeredgecolor=rim, markeredgewidth=1.0)
-    seconds = round(3600 * scenario.start) + 10 * tick
-    axes.set_title(f"{13 + seconds // 86_400} Feb {seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}, {fact}: {len(heard)}", fontsize=9)
+    axes.set_title(f"{moment(scenario.start, tick)}, {fact}: {len(heard)}", fontsize=9)
 
 
 def _network(axes: Any, history: History) -> None:
@@ -159,15 +163,13 @@ def _curves(axes: Any, scenario: GenerativeAgents, history: History) -> None:
 
     end = scenario.start + history.ticks * STEP
     heard = {fact.name: sum(name == fact.name for _, _, name, _ in history.learned) for fact in people.facts()}
-    rank = {
-        name: at for at, name in enumerate(sorted(heard, key=lambda name: heard[name]))
-    }  # labels stand in the order of the curves' ends
+    order = sorted(heard, key=lambda name: heard[name])  # of the labels: that of the ends of the curves
     for at, fact in enumerate(people.facts()):
-        begun = sum(fact.name in one.told for one in people.written()[: len(history.names)])
+        begun = len(people.first_told(fact.name, people.written()[: len(history.names)]))
         times = [scenario.start + tick * STEP for tick, _, name, _ in history.learned if name == fact.name]
         count = np.arange(begun, begun + len(times) + 1)
         axes.step([scenario.start, *times, end], [*count, count[-1]], where="post", color=COLOURS[at], linewidth=2.2, label=fact.name)
-        beside = (4, -8 + 11 * rank[fact.name])
+        beside = (4, -8 + 11 * order.index(fact.name))
         axes.annotate(f"{fact.name}: {count[-1]}", (end, count[-1]), xytext=beside, textcoords="offset points", color=COLOURS[at])
     _clock(axes, scenario, end)
     axes.set_ylim(0, len(history.names) + 1)

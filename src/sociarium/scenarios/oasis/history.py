@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +23,10 @@ SPREAD = {"scale": "cascade.scale", "depth": "cascade.depth", "breadth": "cascad
 
 
 def played(simulation: Simulation) -> list[TickRecord]:
-    """Run to the end, also from within a loop of events (claims are checked in one): in a thread of its own."""
+    """Run to the end."""
     records: list[TickRecord] = []
     simulation.on_tick.append(records.append)
-    with ThreadPoolExecutor(1) as alone:
-        alone.submit(simulation.run_sync).result()
+    simulation.run_sync()
     return records
 
 

@@ -28,7 +28,7 @@ from sociarium.scenarios.s3.malformed import answered, malformed
 from sociarium.scenarios.s3.people import follower_graph
 from sociarium.scenarios.s3.scenario import SocialNetworkSimulation
 from sociarium.scenarios.s3.stubs import ATTITUDE, EMOTION, consensus_weights, faded, logged, voters
-from sociarium.scenarios.s3.trials import copies, finish, peaks, side_by_side, spread
+from sociarium.scenarios.s3.trials import copies, peaks, side_by_side, spread
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -234,7 +234,7 @@ def unaware_calm(context: ClaimContext) -> Measured:
         simulation = SocialNetworkSimulation.of({"event": event, "steps": 12}).build(context.seeds[0])
         stances: Any = simulation.world["stances"]
         while simulation.world.clock.tick < 12:
-            finish(simulation, 1)
+            simulation.run_sync(1)
             wrong += int((stances.emotion[~stances.aware] > 0).sum())
             unaware += int((~stances.aware).sum())
     return Measured.exactly(float(wrong), holds=wrong == 0 and unaware > 0)

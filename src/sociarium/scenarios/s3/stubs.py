@@ -23,7 +23,6 @@ from sociarium.minds.reactions import ReactionRules, Reactions, Reading
 from sociarium.minds.resharing import EachMessage, Read
 from sociarium.minds.rule import RuleMind, nothing
 from sociarium.populations.networks.degrees import random_regular
-from sociarium.scenarios.s3.trials import finish
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,7 +39,7 @@ def logged(seed: int, users: int = 5000, steps: int = 20) -> tuple[Estimated, Es
     simulation = _hearing(users, lambda turn, seen: _one_each(turn, np.zeros(len(turn.agents), np.int64)), rules, steps, seed)
     records: list[TickRecord] = []
     simulation.on_tick.append(records.append)
-    finish(simulation)
+    simulation.run_sync()
     rows = [rows.data for record in records for rows in record.events if rows.kind == "stances.held"]
     columns = {name: np.concatenate([data[name] for data in rows]) for name in ("was_emotion", "emotion", "was_attitude", "attitude")}
     return estimated(columns["was_emotion"], columns["emotion"], 3), estimated(columns["was_attitude"], columns["attitude"], 2)
@@ -61,12 +60,12 @@ def voters(seed: int) -> tuple[Floats, Floats]:
     start = (np.arange(RUNS * SIZE) % SIZE < SIZE // 4).astype(np.int64)
     simulation = _hearing(RUNS * SIZE, reading, ReactionRules(None, COPY, EachMessage(0.0)), 100_000, seed, attitude=start, one_of=SIZE)
     stances = stances_of(simulation)
-    finish(simulation, 200)
+    simulation.run_sync(200)
     early = stances.attitude.reshape(RUNS, SIZE).mean(axis=1)
     while (
         not np.isin(shares := stances.attitude.reshape(RUNS, SIZE).mean(axis=1), (0.0, 1.0)).all() and simulation.world.clock.tick < 20_000
     ):
-        finish(simulation, 200)
+        simulation.run_sync(200)
     return early, shares
 
 
@@ -94,7 +93,7 @@ def faded(start: int, users: int = 20_000, steps: int = 10) -> tuple[float, int,
     people = Population.of("user", users, emotion=np.full(users, start), attitude=0)
     simulation = Simulation(people, [stances], [RuleMind(nothing)], Rounds([Phase("read", "stances")], steps), seed=start)
     simulation.on_tick.append(lambda record: levels.update(np.unique(stances.emotion).tolist()))
-    finish(simulation)
+    simulation.run_sync()
     return float((stances.emotion > 0).mean()), users, levels
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,7 +60,7 @@ def spread(
     found = Trial(simulation, reshare.passed, stances.aware)
     simulation.on_tick.append(lambda record: found.curve.append(float(record.measures["stances.emotion"][0])))
     simulation.on_tick.append(lambda record: found.reach.append(int(stances.aware.sum())))
-    finish(simulation)
+    simulation.run_sync()
     found.passed, found.aware = reshare.passed.copy(), stances.aware.copy()
     return found
 
@@ -79,12 +77,6 @@ def side_by_side(graphs: Sequence[Network]) -> Network:
 def copies(graph: Network, count: int) -> Network:
     """The same graph many times, side by side."""
     return side_by_side([graph] * count)
-
-
-def finish(simulation: Simulation, ticks: int | None = None) -> None:
-    """Run to the end, also from a check that is called inside an event loop."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, simulation.run(ticks)).result()
 
 
 def peaks(curve: ArrayLike, share: float = 0.02) -> list[int]:
@@ -111,4 +103,4 @@ def _falls(side: Floats, top: float, least: float, later: bool) -> bool:
     return True
 
 
-__all__ = ["Trial", "copies", "finish", "peaks", "side_by_side", "spread"]
+__all__ = ["Trial", "copies", "peaks", "side_by_side", "spread"]
